@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# ./dev sanitize, coverage and fuzz: the tests, watched. Sourced by dev.
+# shellcheck disable=SC2154
+
+san_asan()
+{
+    lane asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
+        --disable-hardening --enable-tests --with-file &&
+        compile asan all && compile asan check TESTS= &&
+        ASAN_OPTIONS=detect_stack_use_after_return=1:handle_segv=0 \
+            UBSAN_OPTIONS=print_stacktrace=1 check asan check
+}
+
+san_tsan()
+{
+    lane tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
+        --disable-hardening --enable-tests --with-file &&
+        compile tsan all && compile tsan check TESTS= &&
+        TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 check tsan check-threads
+}
+
+san_valgrind()
+{
+    lane valgrind CFLAGS='-O1 -g' --disable-hardening --enable-tests --with-file &&
+        compile valgrind all && compile valgrind check TESTS= && check valgrind check-memory
+}
+
+cmd_coverage()
+{
+    need "${test_packages[@]}" gcovr
+    lane coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' --disable-hardening \
+        --enable-tests --with-file &&
+        compile coverage all && compile coverage check TESTS= || return 1
+    find "$build/coverage" -name '*.gcda' -delete
+    # A test that kills a writer may cut its counts short; whoever adds to them next would say so on
+    # standard error, in the middle of another test.
+    GCOV_ERROR_FILE=$build/coverage/gcov.log check coverage check || return 1
+    gcovr --root "$here" --filter "$here/src/core/" --exclude-unreachable-branches \
+        --fail-under-line 90 --sort-percentage "$build/coverage/src/core"
+}
+
+cmd_sanitize()
+{
+    need "${test_packages[@]}" valgrind gcovr libc6-dbg
+    step "ASan and UBSan" san_asan
+    step "TSan" san_tsan
+    step "valgrind" san_valgrind
+    step "coverage of src/core" cmd_coverage
+    verdict sanitize
+}
+
+cmd_fuzz()
+{
+    local seconds=${1:-60} each name dir
+    local -a targets
+    [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "fuzz: SECONDS is a whole number from 1 on"
+    need_clang "${test_packages[@]}"
+    dir=$build/fuzz
+    lane fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+        LIB_FUZZING_ENGINE=-fsanitize=fuzzer,address,undefined --disable-hardening --enable-tests --with-file
+    say "building the fuzz targets"
+    compile fuzz fuzzers
+    read -ra targets < <(make -s -C "$dir" print-fuzzers)
+    [ "${#targets[@]}" -gt 0 ] || die "fuzz: there is no fuzz target"
+    each=$((seconds / ${#targets[@]}))
+    [ "$each" -gt 0 ] || each=1
+    for target in "${targets[@]}"; do
+        name=$(basename "$target" _fuzzer)
+        mkdir -p "$dir/corpus/$name" "$dir/findings"
+        say "$name, $each seconds"
+        quiet "$dir/$name.log" "$dir/$target" -max_total_time="$each" -timeout=10 -max_len=4096 \
+            -print_final_stats=1 -artifact_prefix="$dir/findings/$name-" \
+            "$dir/corpus/$name" "$here/tests/fuzz/corpus/$name" ||
+            die "fuzz: $name failed: its input is in $dir/findings; reduced, it belongs into tests/fuzz/corpus/$name"
+        grep -E 'number_of_executed_units|new_units_added' "$dir/$name.log"
+    done
+}
