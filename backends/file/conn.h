@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYTURN_FILE_CONN_H
+#define KEYTURN_FILE_CONN_H
+
+#include "fault.h"
+#include "record.h"
+#include "seal.h"
+
+#include <sys/stat.h>
+
+#include <sqlite3.h>
+
+/* Every statement of the module but those that make a store; prepared when first used. */
+enum kt_sql {
+    KT_SQL_STORE,
+    KT_SQL_SLOTS,
+    KT_SQL_DATAKEYS,
+    KT_SQL_DATAKEY,
+    KT_SQL_NEWEST_DATAKEY,
+    KT_SQL_ROWS,
+    KT_SQL_WALK,
+    KT_SQL_BEGIN,
+    KT_SQL_COMMIT,
+    KT_SQL_ROLLBACK,
+    KT_SQL_WRITE,
+    KT_SQL_REMOVE,
+    KT_SQL_REMOVE_ALL,
+    KT_SQL_COUNT_HEADS,
+    KT_SQL_COUNT_ROWS,
+    KT_SQL_END
+};
+
+#define KT_INDEX_SEALED (KT_KEY_SIZE + KT_SEAL_EXTRA)
+#define KT_CONN_FDS 64
+
+/** struct kt_fd - a descriptor, and the file that was behind it */
+struct kt_fd {
+    int fd;
+    dev_t dev;
+    ino_t ino;
+};
+
+/**
+ * struct kt_conn - a connection, used by one thread at a time
+ * @store_id:  of the store it was opened on
+ * @index:     the index key, sealed under the master key
+ * @immutable: read-only medium: SQLite takes no locks and sees no changes
+ * @exclusive: no room for the shared index of the write-ahead log: closed after use
+ * @writer:    it is set up for writing
+ * @fds:       descriptors of this process on the store's files when it was opened
+ */
+struct kt_conn {
+    struct kt_conn *next;
+    sqlite3 *db;
+    const char *path; /* the store's */
+    struct stat st;
+    uint8_t store_id[KT_STORE_ID_SIZE];
+    uint8_t index[KT_INDEX_SEALED];
+    bool immutable;
+    bool exclusive;
+    bool writer;
+    struct kt_fd fds[KT_CONN_FDS];
+    size_t nfds;
+    sqlite3_stmt *stmts[KT_SQL_END];
+};
+
+/**
+ * kt_conn_open - open an existing store and see that it is one
+ * @path: borrowed for the connection's life
+ *
+ * Returns KT_SUCCESS, KT_AGAIN, KT_NOT_FOUND (it went away meanwhile), KT_CONFIG_ERROR (others can
+ * write it; no store of ours), KT_UNSUPPORTED (a newer format), KT_CORRUPT, KT_UNAVAILABLE …
+ */
+int kt_conn_open(const char *path, struct kt_conn **out, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_conn_for_writing - settings that only writers need, once a connection */
+int kt_conn_for_writing(struct kt_conn *c, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_conn_close - @tidy: may move the log into the database if this is the last connection */
+void kt_conn_close(struct kt_conn *c, bool tidy);
+
+/** kt_conn_is_current - is this still the file at the path, unchanged if SQLite does not look? */
+bool kt_conn_is_current(const struct kt_conn *c, const struct stat *st);
+
+/**
+ * kt_conn_disown - another file has taken the path: before this connection is closed, take away the
+ * write-ahead log that lies beside it if it is the old file's, or SQLite would apply it to the new one
+ */
+void kt_conn_disown(const struct kt_conn *c);
+
+/** kt_conn_stmt - a statement, reset; NULL: explained in @f */
+sqlite3_stmt *kt_conn_stmt(struct kt_conn *c, enum kt_sql which, struct kt_fault *f);
+
+/** kt_conn_run - a statement without rows: step and reset */
+int kt_conn_run(struct kt_conn *c, enum kt_sql which, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_conn_fault - the status for what SQLite says, explained: "cannot @what PATH: reason" */
+int kt_conn_fault(struct kt_conn *c, int code, const char *what, struct kt_fault *f);
+
+/** kt_conn_blob - a column of @min to @max bytes as it lies in SQLite, until the next step; false: it
+ * is something else */
+bool kt_conn_blob(sqlite3_stmt *s, int column, size_t min, size_t max, struct kt_bytes *out);
+
+/** kt_store_sum - what the `sum` column of the table store holds */
+#define KT_SUM_SIZE 16
+void kt_store_sum(int64_t format, const uint8_t id[KT_STORE_ID_SIZE],
+                  const uint8_t index[KT_INDEX_SEALED], uint8_t out[KT_SUM_SIZE]);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYTURN_FILE_STORE_H
+#define KEYTURN_FILE_STORE_H
+
+#include "conn.h"
+#include "keys.h"
+
+#include <pthread.h>
+
+/**
+ * struct kt_store - a store, one for all lines of the process that mean the same file and key
+ *
+ * Everything below @mutex belongs to it, and is only looked at inside the gate.
+ *
+ * @idle:      connections that wait for work
+ * @keys:      NULL until a slot was opened
+ * @unlocking: a thread is about it
+ * @lock_fd:   the file beside the store whose lock writers take; -1: not open
+ * @turn, @writing: a thread of this process holds that byte of it
+ * @era:       counts how often descriptors were dropped: locks of another era are lost
+ */
+struct kt_store {
+    struct kt_store *next;
+    unsigned refs;
+    char *path;
+    char *key_path;
+    char *lock_path;
+    bool passphrase;
+    const struct kt_host *host;
+    pthread_mutex_t mutex;
+    struct kt_conn *idle;
+    size_t nidle;
+    struct kt_keys *keys;
+    bool unlocking;
+    int lock_fd;
+    dev_t lock_dev;
+    ino_t lock_ino;
+    bool turn;
+    bool writing;
+    unsigned era;
+};
+
+/** kt_store_ref - the store at @path, made known if it was not; release with kt_store_unref() */
+int kt_store_ref(const struct kt_host *host, const char *path, const char *key_path,
+                 bool passphrase, struct kt_store **out, struct kt_fault *f) KT_MUST_CHECK;
+void kt_store_unref(struct kt_store *s);
+
+/**
+ * struct kt_session - one turn at a store: what a body of kt_store_run() works with
+ * @tries: bodies run, from 1
+ */
+struct kt_session {
+    struct kt_store *store;
+    const struct kt_host *host;
+    struct kt_call *call;
+    struct kt_conn *conn;
+    struct kt_keys *keys;
+    bool write;
+    unsigned tries;
+    unsigned turn_era; /* of the turn this thread holds; valid if @has_turn */
+    bool has_turn;
+    struct kt_fault fault;
+};
+
+enum kt_access {
+    KT_READ,         /* no transaction: one statement is one */
+    KT_CHECK,        /* as KT_READ; of a store that was never made nothing is asked: KT_SUCCESS */
+    KT_LOOK,         /* as KT_READ, without keys */
+    KT_WRITE,        /* within the writer lock and a transaction, committed on KT_SUCCESS */
+    KT_WRITE_CHECK,  /* the same; nothing is done to a store that was never made: KT_SUCCESS */
+    KT_WRITE_CREATE, /* the same; the store is made if there is none */
+};
+
+typedef int kt_body_fn(struct kt_session *s, void *arg);
+
+/**
+ * kt_store_run - do something with a store
+ * @body: returns a status, explained in @s->fault, or KT_AGAIN to be run again. It runs inside the
+ *        gate, and may run more than once: it starts from nothing each time.
+ *
+ * Waits for other writers and processes until the call's deadline (KT_BUSY). What looked corrupt is
+ * looked at a second time through a new connection. Returns the body's status; the host has been
+ * told of a failure.
+ */
+int kt_store_run(struct kt_store *store, struct kt_call *call, enum kt_access access,
+                 kt_body_fn *body, void *arg) KT_MUST_CHECK;
+
+/** kt_store_tell - tell the host of a fault; returns its status */
+int kt_store_tell(const struct kt_host *host, struct kt_call *call, const struct kt_fault *f);
+
+/** kt_session_datakey - the data key that opens what has this id; loads it if it is new */
+int kt_session_datakey(struct kt_session *s, int64_t id, struct kt_bytes *out) KT_MUST_CHECK;
+
+/** kt_session_newest - the data key to seal under; inside a transaction */
+int kt_session_newest(struct kt_session *s, int64_t *id, struct kt_bytes *out) KT_MUST_CHECK;
+
+/* lock.c; both inside the gate, with the store's mutex held */
+
+/** kt_lock_take - one try at the writer lock: KT_SUCCESS, KT_AGAIN, KT_READ_ONLY … */
+int kt_lock_take(struct kt_session *s) KT_MUST_CHECK;
+/** kt_lock_release - give back what the session holds of it */
+void kt_lock_release(struct kt_session *s);
+/** kt_lock_drop - forget the descriptor; @sound: it is still ours, so close it */
+void kt_lock_drop(struct kt_store *store, bool sound);
+
+/* create.c */
+
+/** kt_create - build the store, whole and synced, and give it its name; inside the writer lock */
+int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f) KT_MUST_CHECK;
+
+#endif
