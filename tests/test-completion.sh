@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The completions know every command and option that the program knows.
+# shellcheck source=tests/cli.sh
+. "${srcdir:?}/tests/cli.sh"
+
+bash_file=$srcdir/completions/keyturn.bash
+zsh_file=$srcdir/completions/_keyturn
+service deepseek 'read required debug names=deepseek/api,deepseek/old,other' 'write required debug'
+service production 'read required debug names=prod/key' 'write required debug'
+
+ok 'bash reads it' bash -n "$bash_file"
+if command -v zsh >/dev/null; then
+    ok 'zsh reads it' zsh -n "$zsh_file"
+fi
+
+# keyturn is the built program here
+mkdir bin
+printf '#!/bin/sh\nexec "%s" --module-dir "%s" "$@"\n' "$KEYTURN" "$KEYTURN_TEST_MODULES" >bin/keyturn
+chmod +x bin/keyturn
+PATH=$TESTTMP/bin:$PATH
+# shellcheck source=completions/keyturn.bash
+. "$bash_file"
+
+# offered WORD...: what is offered for the last one
+offered()
+{
+    # shellcheck disable=SC2034
+    COMP_WORDS=(keyturn "$@") COMP_CWORD=$#
+    _keyturn 2>/dev/null
+    echo "${COMPREPLY[*]}"
+}
+
+is 'a command' "$(offered ver)" versions
+is 'names' "$(offered get deep)" 'deepseek/api deepseek/old'
+is 'names of another service' "$(offered -s production get p)" prod/key
+is 'one name only' "$(offered get deepseek/api d)" ''
+is 'after an option with a value' "$(offered get --version x deep)" 'deepseek/api deepseek/old'
+is 'a service' "$(offered -s prod)" production
+is 'a stage' "$(offered get a --stage p)" 'previous pending'
+is 'where to stage' "$(offered stage a x c)" current
+is 'a module' "$(offered modules deb)" debug
+is 'an option' "$(offered delete a --pu)" --purge
+
+kt help
+commands=$(sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
+ok 'there are commands' test "$(wc -w <<<"$commands")" -ge 13
+for c in $commands; do
+    is "bash offers $c" "$(offered "$c" | tr ' ' '\n' | grep -cx "$c")" 1
+    ok "zsh offers $c" grep -q "'$c:" "$zsh_file"
+    kt help "$c"
+    sed -n 's/^ .*\(--[a-z-]*\).*/\1/p' out | sort -u >options
+    while read -r o; do
+        [ "$o" = --version ] && ! [[ $c =~ ^(get|explain|delete)$ ]] && continue
+        is "bash: $c $o" "$(offered "$c" "$o" | tr ' ' '\n' | grep -cx -- "$o")" 1
+        ok "zsh: $c $o" grep -q -- "${o#--}" "$zsh_file"
+    done <options
+done
+
+finish
