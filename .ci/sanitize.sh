@@ -61,7 +61,8 @@ cmd_fuzz()
     lane fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
         LIB_FUZZING_ENGINE=-fsanitize=fuzzer,address,undefined --disable-hardening --enable-tests --with-file
     say "building the fuzz targets"
-    compile fuzz fuzzers
+    compile fuzz all || return 1
+    compile fuzz fuzzers || return 1
     read -ra targets < <(make -s -C "$dir" print-fuzzers)
     [ "${#targets[@]}" -gt 0 ] || die "fuzz: there is no fuzz target"
     each=$((seconds / ${#targets[@]}))
@@ -70,8 +71,8 @@ cmd_fuzz()
         name=$(basename "$target" _fuzzer)
         mkdir -p "$dir/corpus/$name" "$dir/findings"
         say "$name, $each seconds"
-        quiet "$dir/$name.log" "$dir/$target" -max_total_time="$each" -timeout=10 -max_len=4096 \
-            -print_final_stats=1 -artifact_prefix="$dir/findings/$name-" \
+        KEYTURN_TEST_MODULES=$dir/.libs quiet "$dir/$name.log" "$dir/$target" \
+            -max_total_time="$each" -timeout=10 -max_len=4096 -print_final_stats=1 -artifact_prefix="$dir/findings/$name-" \
             "$dir/corpus/$name" "$here/tests/fuzz/corpus/$name" ||
             die "fuzz: $name failed: its input is in $dir/findings; reduced, it belongs into tests/fuzz/corpus/$name"
         grep -E 'number_of_executed_units|new_units_added' "$dir/$name.log"
