@@ -281,8 +281,9 @@ static int want_keys(struct kt_session *s, struct plan *p)
     int rc;
 
     (void)pthread_mutex_lock(&store->mutex);
-    mine = !store->unlocking;
-    store->unlocking = true;
+    /* with keys there: another thread has unlocked it since this turn began */
+    mine = !store->unlocking && store->keys == NULL;
+    store->unlocking = store->unlocking || mine;
     (void)pthread_mutex_unlock(&store->mutex);
     if (!mine)
         return kt_fault(&s->fault, KT_AGAIN, "another thread is unlocking %s", store->path);
