@@ -51,7 +51,9 @@ _keyturn()
             mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_services)" -- "$cur")
             return ;;
         --stage)
-            mapfile -t COMPREPLY < <(compgen -W 'current previous pending' -- "$cur")
+            word='current pending'
+            [[ $command != set ]] && word+=' previous'
+            mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
             return ;;
         --module-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -90,6 +92,7 @@ _keyturn()
         stage)
             case $words in
                 0) mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_names "$service")" -- "$cur") ;;
+                1) mapfile -t COMPREPLY < <(compgen -W 'previous pending none' -- "$cur") ;;
                 2) mapfile -t COMPREPLY < <(compgen -W 'current pending' -- "$cur") ;;
             esac ;;
         check)

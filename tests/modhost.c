@@ -93,6 +93,12 @@ static void host_log(struct kt_call *call, enum kt_log_level level, const char *
     va_end(ap);
 }
 
+static void host_progress(struct kt_call *call, uint64_t done, uint64_t total)
+{
+    call->progress_done = done;
+    call->progress_total = total;
+}
+
 KT_PRINTF(2, 3)
 static void host_print(struct kt_call *call, const char *fmt, ...)
 {
@@ -321,6 +327,7 @@ const struct kt_host modhost = {
     .get_secret = host_get_secret,
     .put_secret = host_put_secret,
     .print = host_print,
+    .progress = host_progress,
 };
 
 /* ---- for tests ------------------------------------------------------------------------------ */
@@ -403,9 +410,9 @@ static int64_t number_of(const struct kt_option *o, const char *value)
     char *end;
     int64_t n;
 
-    if (o->type == KT_OPTION_FLAG)
+    if ((o->type & ~KT_OPTION_OPERAND) == KT_OPTION_FLAG)
         return 1;
-    if (o->type == KT_OPTION_CHOICE) {
+    if ((o->type & ~KT_OPTION_OPERAND) == KT_OPTION_CHOICE) {
         for (int64_t i = 0; choice != NULL; i++) {
             size_t len = strcspn(choice + 1, "|");
 
@@ -415,7 +422,8 @@ static int64_t number_of(const struct kt_option *o, const char *value)
         }
         die("option %s has no choice '%s'", o->name, value);
     }
-    if (o->type == KT_OPTION_STRING || o->type == KT_OPTION_PATH)
+    if ((o->type & ~KT_OPTION_OPERAND) == KT_OPTION_STRING ||
+        (o->type & ~KT_OPTION_OPERAND) == KT_OPTION_PATH)
         return 0;
     n = strtoll(value, &end, 10);
     for (size_t i = 0; *end != '\0' && i < sizeof(units) / sizeof(units[0]); i++)
@@ -437,10 +445,10 @@ static size_t parse_args(const struct kt_option *table, char *words, struct kt_a
         given[n++] = w;
     }
     for (const struct kt_option *o = table; o != NULL && o->name != NULL; o++) {
-        const char *value = o->type == KT_OPTION_FLAG ? NULL : o->def;
+        const char *value = (o->type & ~KT_OPTION_OPERAND) == KT_OPTION_FLAG ? NULL : o->def;
         char first[64];
 
-        if (o->type == KT_OPTION_CHOICE && value != NULL) {
+        if ((o->type & ~KT_OPTION_OPERAND) == KT_OPTION_CHOICE && value != NULL) {
             (void)snprintf(first, sizeof(first), "%.*s", (int)strcspn(value, "|"), value);
             value = first;
         }

@@ -60,6 +60,8 @@ struct kt_call {
     char msg[508];
     char *log;
     char *out;
+    uint64_t progress_done; /* as last told */
+    uint64_t progress_total;
     struct modhost_given *given;
     size_t ngiven;
 };

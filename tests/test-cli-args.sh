@@ -35,13 +35,15 @@ unknown command|frobnicate|'frobnicate' is neither a command nor an installed mo
 near a command|lst|is 'list' meant
 swapped letters|gte a|is 'get' meant
 no such verb|env frobnicate|no verb
-help for nothing|help frobnicate|there is no command 'frobnicate'
+help for nothing|help frobnicate|'frobnicate' is neither a command nor
 attribute without =|set a --attr b|'b' is not KEY=VALUE
 no time|set a --expires tomorrow|neither a time
 February 30|set a --expires 2030-02-30T00:00:00Z|neither a time
 stage of a set|set a --stage previous|neither current nor pending
 stage by hand|stage a x previous|neither current nor pending
 nobody current|stage a none current|only pending can be taken away
+too many words for a set|set a b c|set: a word too many: keyturn set NAME \[FILE\]
+a set of nothing|set|NAME \[FILE\] \[--attr KEY=VALUE\]… .*\[--trim\]$
 expect of a version|delete a --version x --expect y|--expect is for the whole secret
 EOF
 
@@ -100,7 +102,11 @@ is 'help to a full device: exit 1' "$?" 1
 is 'standard output closed: exit 1' "$?" 1
 { sleep 0.3; "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" get a 2>err; echo $? >code; } | true
 is 'a broken pipe: exit 1' "$(<code)" 1
-like 'a broken pipe: says so' "$(<err)" 'Broken pipe'
+is 'a broken pipe: nothing to say' "$(<err)" ''
+printf v | "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" set a >/dev/full 2>err
+is 'stored, and nobody told its id: exit 1' "$?" 1
+like 'stored, and nobody told its id: says so' "$(<err)" \
+    '^keyturn: a is stored, as version [0-9a-f-]{36}; standard output: No space left'
 "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" get a 2>&- >out
 is 'standard error closed: the answer is there' "$? $(<out)" '0 v1'
 "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" get a <&- >out 2>err

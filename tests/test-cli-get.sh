@@ -79,6 +79,41 @@ kt -s two --json explain a
 is 'explain as JSON' "$(json out '[(r["line"], r["status"]) for r in rows[:-1]], rows[-1]["outcome"]')" \
     "([(1, 'unavailable'), (2, 'success')], 'success')"
 
+kt -s nosuch --json explain a
+is 'the built-in service has no lines' "$(json out 'rows[0]["file"], rows[0]["line"]')" \
+    "('builtin', None)"
+
+# ---- a service without a file, or without lines ----
+
+kt -s nosuch get a
+like 'is warned of' "$(head -n 1 err)" \
+    "^keyturn: warning: there is no file for service 'nosuch': the default store is used"
+kt -s nosuch --json get a
+is 'as an object' "$(json err 'rows[0]["level"]')" warning
+kt -q -s nosuch get a
+unlike 'not with -q' "$err" 'warning'
+kt get a
+is 'nothing is said of one with a file' "$rc $err" '0 '
+: >"$KEYTURN_CONFIG_DIR/empty"
+kt -s empty get a
+like 'no lines' "$rc $err" "^22 .*a: service 'empty' has no read lines"
+kt -s empty list
+like 'no lines: list' "$rc $err" "^22 .*service 'empty' has no read lines"
+
+# ---- names ----
+
+kt get 'abcd e/f'
+like 'the byte of the character' "$rc $err" '^14 .*\(byte 5\)$'
+kt get "$(printf 'n%.0s' {1..600})"
+ok 'too long a name is not repeated' test "${#err}" -lt 120
+
+# ---- nobody to be asked ----
+
+service asks 'read required mock_asks from=?'
+kt -s asks get a </dev/null
+like 'what was to be asked, and why it was not' "$rc $err" \
+    "^5 .*a person has to answer 'What is it\?', .* there is no terminal, or the program"
+
 # ---- deadline, logs ----
 
 service slow 'read required debug delay=20s'

@@ -19,7 +19,7 @@ like 'details: capabilities' "$rc $out" '^0 .*capabilities +.*binary'
 like 'details: limits' "$out" 'value 0 to 65536 bytes, name at most 512 bytes'
 like 'details: an option' "$out" 'value +string +debug +value of every secret'
 kt modules mock_talks
-like 'details: a verb' "$out" 'greet +say hello'
+like 'details: a verb' "$out" 'greet +\[name=string\] +say hello|greet .* say hello'
 kt --json modules mock_talks
 is 'verbs as JSON' "$(json out '[v["name"] for v in rows[0]["verbs"]]')" "['greet', 'refuse']"
 is 'choices as JSON' "$(json out '[(o["name"], o["type"], o["default"]) for o in rows[0]["options"]]')" \
@@ -73,6 +73,38 @@ kt check odd
 like 'a warning does not fail' "$rc $out" '^0 .*: warning: '
 kt check --strict odd
 is 'but with --strict' "$rc" 26
+service br "read required file path=$TESTTMP/a path=$TESTTMP/b"
+kt check br
+like 'an option of a module: the place once' "$out" \
+    "^$KEYTURN_CONFIG_DIR/br:1:[0-9]+: error: option 'path' is given twice"
+kt --json check br
+is 'the place as JSON' "$(json out '(rows[0]["line"], rows[0]["column"] > 1, rows[0]["message"])')" \
+    '(1, True, "option '"'path'"' is given twice")'
+service br "read required file [path=/a b] \\" '   path=/c'
+kt check br
+like 'on the next line of it' "$out" "^$KEYTURN_CONFIG_DIR/br:2:4: error: option 'path' is given twice"
+service br 'read required file path="/a b"'
+kt check br
+like 'quotes: what to write instead' "$out" '\[path=/a b\] holds a blank'
+service br "read required file path=$TESTTMP/x passphrase" "write required file path=$TESTTMP/x"
+kt check br
+like 'one store with two sets of options' "$out" "line 2 differ in 'passphrase': give both the same"
+service br 'read optional env file=/x fill' '-read optional nosuch max-stale=1h' 'read required debug'
+kt check br
+like 'an override is never filled' "$out" 'warning: fill means nothing here: overrides are never filled'
+unlike 'and nothing else is said of fill' "$out" 'fill makes copies'
+like 'not installed' "$out" "br:2:1: info: module 'nosuch' is not installed"
+: >"$KEYTURN_CONFIG_DIR/br"
+kt check --strict br
+like 'no lines' "$rc $out" '^26 .*/br: warning: there are no read lines.*/br: warning: there are no write'
+kt check nofile
+like 'a service without a file' "$rc $out" "^0 .*warning: there is no file for service 'nofile'"
+unlike 'nothing of that name is here' "$out" '\./nofile'
+: >nofile
+kt check --strict nofile
+like 'a file of that name is here' "$rc $out" '^26 .*say \./nofile, '
+kt --json check nofile
+is 'no line' "$(json out '(rows[0]["line"], rows[0]["column"])')" '(None, None)'
 service hangs 'read required mock_hang'
 kt --timeout 5s check hangs
 is 'a module that hangs in get is not asked' "$rc" 0
@@ -101,10 +133,47 @@ kt mock_talks grete
 like 'no such verb' "$rc $err" "^2 .*no verb 'grete'; it has: greet, refuse"
 kt debug greet
 like 'no verbs at all' "$rc $err" '^2 .*debug has no verbs'
+service names 'read required mock_names count=3'
+kt -s names mock_names copy it to/here --twice
+is 'a verb of two words, with a path from here' "$rc $out" "0 to=$TESTTMP/to/here
+twice="
+is 'how far it is, no file is told' "$err" ''
+kt -s names mock_names copy it --to=/abs
+is 'an option as options look elsewhere' "$rc $out" '0 to=/abs'
+kt -s names mock_names copy it to=there
+is 'the same, as in service files' "$rc $out" "0 to=$TESTTMP/there"
+kt help mock_names
+is 'its verbs' "$rc $out" '0 keyturn mock_names copy it TO [twice]
+    copy it somewhere
+keyturn mock_names copy
+    copy nothing'
+kt mock_names copy it --help
+like 'one with its options' "$out" 'to=path +where to.*twice +say it twice'
+kt help mock_names dance
+like 'help for no verb of it' "$rc $err" "^2 .*no verb 'dance'"
+kt -s names mock_names copy
+is 'one word of the two is another verb' "$rc $out" '0 '
+kt -s names mock_names copy it --thrice /x
+like 'an option that the verb has not got' "$rc $err" "^26 .*unknown option|^26 .*given twice"
+kt -s names mock_names it
+is 'half a verb' "$rc" 2
 kt -s bad mock_talks greet
 is 'a wrong service does not become the defaults' "$rc" 26
 kt ../mock_talks greet
 is 'no path is a module' "$rc" 2
+
+# ---- lists ----
+
+service long 'read required mock_names count=40000'
+kt -s long list
+is 'a long list: every name, once' "$rc $(sort -u <<<"$out" | wc -l) $(wc -l <<<"$out")" '0 40000 40000'
+is 'its first piece is in order' "$(head -n 32768 <<<"$out" | LC_ALL=C sort -c 2>&1)" ''
+kt -s long --json list
+is 'the same as JSON' "$rc $(wc -l <<<"$out")" '0 40000'
+kt -s names list
+is 'a short one is in order' "$out" 'n/0000000
+n/0000001
+n/0000002'
 
 # ---- conform ----
 

@@ -414,6 +414,19 @@ START_TEST(a_module_that_asks_waits_no_longer_than_the_call)
 }
 END_TEST
 
+START_TEST(a_value_has_to_be_entered_in_time)
+{
+    serve("read required debug\nwrite required debug\n");
+    KEYTURN("--timeout", "300ms", "set", "A");
+    ck_assert(wait_for("Value of A: "));
+    ck_assert_int_eq(WEXITSTATUS(end_of()), kt_status_exit(KT_TIMEOUT));
+    ck_assert_msg(strstr(p.seen, "no value was entered within --timeout") != NULL, "%s", p.seen);
+    KEYTURN("--timeout", "300ms", "delete", "A");
+    ck_assert(wait_for("[y/N] "));
+    ck_assert_int_eq(WEXITSTATUS(end_of()), kt_status_exit(KT_CANCELLED));
+}
+END_TEST
+
 START_TEST(lists_are_tables)
 {
     serve("read required debug names=a,b/c\n");
@@ -470,6 +483,7 @@ int main(void)
     tcase_add_test(cli, delete_asks_first);
     tcase_add_test(cli, a_module_may_ask);
     tcase_add_test(cli, a_module_that_asks_waits_no_longer_than_the_call);
+    tcase_add_test(cli, a_value_has_to_be_entered_in_time);
     tcase_add_test(cli, lists_are_tables);
     tcase_add_test(cli, a_terminal_is_warned_of_control_bytes);
     suite_add_tcase(s, cli);

@@ -55,7 +55,7 @@ kt set nl line.txt
 like 'in a FILE, too' "$err" 'ends in a newline'
 kt set nl --json <line.txt
 is 'the warning as JSON' "$(json err 'rows[0]["level"]')" warning
-for text in 'v\n' 'v\r\n' 'v\n\n' 'v' '\n' 'v\r'; do
+for text in 'v\n' 'v\r\n' 'v\n\n' 'v' 'v\r'; do
     # shellcheck disable=SC2059
     printf "$text" | kt set trim --trim
     is "--trim of $text: no warning" "$rc $err" '0 '
@@ -68,6 +68,16 @@ v = v[:-2] if v.endswith(b"\r\n") else v[:-1] if v.endswith(b"\n") else v
 sys.stdout.buffer.write(v)' >wanted
     ok "--trim of $text drops one" cmp out wanted
 done
+
+for input in '' '\n'; do
+    # shellcheck disable=SC2059
+    printf "$input" | kt set trim --trim
+    like 'nothing is a value, with a warning' "$rc $err" '^0 keyturn: warning: trim: the value is empty$'
+done
+kt set trim </dev/null
+like 'an empty standard input, too' "$rc $err" '^0 keyturn: warning: trim: the value is empty$'
+kt set trim /dev/null
+is '/dev/null as FILE means it' "$rc $err" '0 '
 
 # ---- limits: refused before anything is written ----
 
@@ -91,7 +101,10 @@ kt set "$(printf 'n%.0s' {1..513})" /dev/null
 ok 'a name of 513 bytes is refused' test "$rc" -eq 14 -o "$rc" -eq 15
 kt set x nosuchfile
 is 'no such FILE: exit 1' "$rc" 1
-like 'no such FILE: says so' "$err" 'nosuchfile: No such file'
+like 'no such FILE: says so' "$err" 'FILE .*from standard input.*: No such file'
+unlike 'no such FILE: the word may be a secret' "$err" nosuchfile
+kt set x y sk-secret
+unlike 'a word too many may be one, too' "$err" sk-secret
 kt set x .
 is 'a directory: exit 1' "$rc" 1
 
@@ -112,6 +125,7 @@ t = d.datetime.strptime(sys.argv[1], "%Y-%m-%dT%H:%M:%S.%fZ")
 assert abs(t - d.datetime.utcnow() - d.timedelta(days=90)) < d.timedelta(minutes=5)' \
     "$(json out 'rows[0]["expires"]')"
 printf v | kt set gone --expires 2020-01-01T00:00:00Z
+like 'an expiry in the past is warned of' "$rc $err" "^0 .*--expires '2020-.*' is in the past"
 kt get gone
 like 'past its expiry: given, with a warning' "$rc $out $err" '^0 v keyturn: warning: .*expired at 2020-01-01'
 printf 1 | kt set e --expect none
@@ -167,6 +181,14 @@ kt stage e none pending
 is 'none takes pending away' "$rc $out" '0 e: pending is taken away'
 kt get e --stage pending
 is 'nobody is pending' "$rc" 3
+kt stage e previous current
+is 'a version by its stage' "$rc $(kt get e; echo "$out")" '0 9'
+kt stage e pending current
+like 'a stage that nobody bears' "$rc $err" '^3 .*no version is pending'
+printf 1 | kt set staged --stage pending
+first_staged=$out
+kt get staged
+kt get staged --stage previous
 
 # ---- list ----
 
@@ -189,6 +211,7 @@ service half 'read optional debug list=unavailable' \
 kt -s half -q list dir
 is 'a line that fails: the list' "$rc $out" $'0 dir/a\ndir/b'
 like 'and says so, even with -q' "$err" 'warning: .*half:1: debug: '
+is 'once' "$(grep -o 'half:1' err | wc -l) $(grep -o 'debug: ' err | wc -l)" '1 1'
 
 # ---- delete and restore ----
 
@@ -235,6 +258,21 @@ is 'partial: the authority has it' "$out" p
 service two "read required file path=$TESTTMP/s.db key=$TESTTMP/s.key" 'write required file' \
     "write required env name=%n file=$TESTTMP/dot.env"
 printf p | kt -s two set PART
+service two "read required file path=$TESTTMP/s.db key=$TESTTMP/s.key" 'write required file' \
+    'write optional debug commit=unavailable delete=throttled' 'write optional debug prepare=busy'
+printf q | kt -s two set part
+is 'optional followers that fail: stored' "$rc" 0
+like 'the one that failed: a warning with file, line, status' "$err" \
+    "warning: part: $KEYTURN_CONFIG_DIR/two:3: debug: .*\\(unavailable\\): not done there; 'keyturn repair'"
+like 'the one that could not begin' "$err" "two:4: debug: .*\\(busy\\): not done there"
+printf q | kt -s two -q set part
+is '-q: no warning' "$rc $err" '0 '
+printf q | kt -s two -q -v set part
+is '-q is stronger than -v' "$rc $err" '0 '
+kt -s two delete part
+like 'delete warns, too' "$err" 'two:3: debug: .*\(throttled\)'
+service two "read required file path=$TESTTMP/s.db key=$TESTTMP/s.key" 'write required file' \
+    "write required env name=%n file=$TESTTMP/dot.env"
 rm -f dot.env
 kt -s two repair PART
 is 'repair' "$rc $out" '0 PART: repaired'

@@ -38,7 +38,9 @@ is 'names of another service' "$(offered -s production get p)" prod/key
 is 'one name only' "$(offered get deepseek/api d)" ''
 is 'after an option with a value' "$(offered get --version x deep)" 'deepseek/api deepseek/old'
 is 'a service' "$(offered -s prod)" production
-is 'a stage' "$(offered get a --stage p)" 'previous pending'
+is 'a stage' "$(offered get a --stage p)" 'pending previous'
+is 'a stage of set: no previous' "$(offered set a --stage '')" 'current pending'
+is 'a stage for a version' "$(offered stage a pr)" previous
 is 'where to stage' "$(offered stage a x c)" current
 is 'a module' "$(offered modules deb)" debug
 is 'an option' "$(offered delete a --pu)" --purge

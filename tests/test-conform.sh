@@ -55,6 +55,28 @@ fails 'too long' 'failed +it opens and answers: .*over the limit' mock_liar lie=
 fails 'no id' 'failed +it opens and answers: .*without a version id' mock_liar lie=no-id
 fails 'bad id' 'failed +it opens and answers: .*breaks the rules' mock_liar lie=id
 fails 'stuck' 'failed +a call ends at its deadline: .*50 ms to live took' mock_stuck
+export MOCK_RUDE_WAS_THERE=1
+passes 'mock_rude, well-behaved' mock_rude
+fails 'printing' "failed +it prints nothing: .*'who is there\\?'" mock_rude does=print
+fails 'complaining' 'failed +it prints nothing: ' mock_rude does=complain
+while read -r what pattern; do
+    fails "$what" "failed +to load, open and ask it changes nothing [^:]*: it changed $pattern" \
+        mock_rude "does=$what"
+done <<'EOF'
+setenv the environment variable MOCK_RUDE
+unsetenv the environment variable MOCK_RUDE_WAS_THERE
+handler what signal 10 \(SIGUSR1\) does
+mask whether signal 12 \(SIGUSR2\) is blocked
+chdir the working directory to '/'
+locale the locale to
+umask the umask from 077 to 000
+EOF
+fails 'a thread' 'failed +a call leaves no thread behind: get: ' mock_rude does=thread
+fails 'a descriptor' 'failed +a call leaves no descriptor behind: get: 5 more' mock_rude does=leak
+kt --timeout 2s conform mock_stuck delay=1h
+is 'a module that hangs: exit code of timeout' "$rc" 8
+like 'it is said where' "$out" 'failed +it opens and answers: did not end within 2.0s'
+like 'and in the end' "$err" 'mock_stuck did not end within 2.0s \(--timeout sets that\)'
 fails 'abort' 'failed +it opens and answers: was killed by signal 6' mock_crash
 fails 'segmentation fault' 'failed +it opens and answers: was killed by signal 11' mock_crash how=segv
 fails 'another ABI' 'failed +it loads.*ABI 4711' mock_badabi

@@ -41,7 +41,9 @@ static const struct {
 } services[] = {
     { SERVED, { NULL } },
     { SERVED "write required mock_store\n", { NULL } },
-    { "", { NULL } },
+    { "",
+      { "warning svc:0:0: there are no read lines: nothing can be read",
+        "warning svc:0:0: there are no write lines" } },
     /* lines that no status can reach */
     { "read [default=die] mock_store\n" SERVED, { "warning svc:2:1: no status leads here" } },
     { "read [default=done] mock_store\n" SERVED SERVED,
@@ -81,7 +83,11 @@ static const struct {
     { "read sufficient mock_store max-stale=1h\nread [success=ignore] mock_plain max-stale=1h\n"
       "read required mock_store\n",
       { NULL } },
-    { "-read sufficient mock_none max-stale=1h\nread required mock_plain\n", { NULL } },
+    { "-read sufficient mock_none max-stale=1h\nread required mock_plain\n"
+      "write required mock_plain\n-write optional mock_none\n",
+      { "info svc:1:1: module 'mock_none' is not installed: the line answers unavailable until",
+        "info svc:4:1: module 'mock_none' is not installed",
+        "info svc:4:1: a put succeeds though 'mock_none' fails here" } },
     { "read front mock_cache\nread front mock_agent\n" SERVED, { NULL } },
     /* fill */
     { "read fallback mock_plain max-stale=1h fill\n" SERVED,
@@ -89,8 +95,10 @@ static const struct {
         "they last up to max-stale=1h" } },
     { "read fallback mock_plain max-stale=none fill\n" SERVED,
       { "info svc:1:1: 'mock_plain' is an override",
-        "warning svc:1:1: fill makes copies in 'mock_plain' that no write line renews or deletes: "
-        "they last up to max-stale=none" } },
+        "warning svc:1:1: fill means nothing here: overrides are never filled" } },
+    { "read optional mock_env fill\n" SERVED,
+      { "info svc:1:1: 'mock_env' is an override",
+        "warning svc:1:1: fill means nothing here: overrides" } },
     { "read fallback mock_plain max-stale=1h fill\n" SERVED
       "write required mock_store\nwrite required mock_plain\n",
       { NULL } },
@@ -124,7 +132,8 @@ static const struct {
     { "read required mock_plain max-stale=1h\nwrite required mock_store\n",
       { "warning svc:2:1: no read line names the authority 'mock_store'" } },
     { "read front mock_agent\nwrite required mock_store\n", { NULL } },
-    { "write required mock_store\n", { "warning svc:1:1: no read line names" } },
+    { "write required mock_store\n",
+      { "warning svc:0:0: there are no read lines: nothing can be read" } },
     { "read required mock_cloud field=api_key\n",
       { "warning svc:1:1: field= in 'mock_cloud', which has no compare-and-swap" } },
     { "read required mock_cloud field=api_key\nwrite required mock_cloud\n",

@@ -228,6 +228,56 @@ START_TEST(versions_are_the_authoritys)
 }
 END_TEST
 
+struct heard {
+    char names[200];
+    size_t stop_after; /* 0: never */
+    size_t n;
+};
+
+static int hear(void *cookie, const struct kt_item *item)
+{
+    struct heard *heard = cookie;
+    const size_t len = strlen(heard->names);
+
+    (void)snprintf(heard->names + len, sizeof(heard->names) - len, "%s:%u ", item->name,
+                   item->info.line);
+    return ++heard->n == heard->stop_after ? KT_NO_SPACE : KT_SUCCESS;
+}
+
+/* What the authority gives passes through; the others' names come at the end. */
+START_TEST(rows_one_at_a_time)
+{
+    struct kt_handle *h = scene_open(s, "t",
+                                     "read sufficient mock_good label=f max-stale=none\n"
+                                     "read required mock_names count=3\n"
+                                     "read sufficient debug list=unavailable\n");
+    struct heard heard = { .n = 0 };
+    struct kt_list *lines = NULL;
+    const struct kt_line_status *line;
+    struct kt_err err = { 0 };
+
+    scene_put(f, "n/0000001", "1", (char[KT_ID_SIZE]){ 0 });
+    scene_put(f, "own", "1", (char[KT_ID_SIZE]){ 0 });
+    ck_assert_int_eq(kt_list_each(h, NULL, NULL, hear, &heard, &lines, &err), KT_SUCCESS);
+    ck_assert_str_eq(heard.names, "n/0000000:2 n/0000002:2 n/0000001:1 own:1 ");
+    ck_assert_uint_eq(kt_list_count(lines), 0);
+    ck_assert_uint_eq(kt_list_lines(lines, &line), 3);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(line[i].line, i + 1);
+    ck_assert_int_eq(line[2].status, KT_UNAVAILABLE);
+    kt_list_free(lines);
+    lines = NULL;
+    heard = (struct heard){ .stop_after = 2 };
+    ck_assert_int_eq(kt_list_each(h, "", NULL, hear, &heard, &lines, &err), KT_NO_SPACE);
+    ck_assert_ptr_null(lines);
+    ck_assert_uint_eq(heard.n, 2);
+    heard = (struct heard){ .n = 0 };
+    ck_assert_int_eq(kt_list_each(h, "own", NULL, hear, &heard, NULL, NULL), KT_SUCCESS);
+    ck_assert_str_eq(heard.names, "own:1 ");
+    kt_close(h);
+}
+END_TEST
+
 START_TEST(options_that_break_the_rules_are_refused)
 {
     const struct kt_call_options odd = { .size = 1 };
@@ -253,6 +303,7 @@ int main(void)
     tcase_add_test(tc, a_row_tells_the_current_version);
     tcase_add_test(tc, versions_come_newest_first);
     tcase_add_test(tc, versions_are_the_authoritys);
+    tcase_add_test(tc, rows_one_at_a_time);
     tcase_add_test(tc, options_that_break_the_rules_are_refused);
     suite_add_tcase(suite, tc);
     return kt_harness_run(suite);

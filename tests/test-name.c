@@ -42,7 +42,8 @@ static const struct {
     { "a%b", KT_INVALID, "a character" },
     { "a~", KT_INVALID, "a character" },
     { "caf\xc3\xa9", KT_INVALID, "a character" },
-    { "x/a\x7f", KT_INVALID, "(byte 3)" },
+    { "x/a\x7f", KT_INVALID, "(byte 4)" },
+    { "abcd e/f", KT_INVALID, "(byte 5)" },
 };
 
 START_TEST(names_follow_the_rules)

@@ -93,7 +93,9 @@ START_TEST(only_chosen_lines_are_written)
     ck_assert_int_eq(put(h, "a", "v", NULL), KT_SUCCESS);
     ck_assert_str_eq(scene_read(counts), "oPp");
     ck_assert_str_eq(scene_read(other), ""); /* not reached */
-    ck_assert_str_eq(s->log, ""); /* asked and unwilling: not written, so nothing failed */
+    /* asked and unwilling: the answer does not tell, so the log does */
+    ck_assert_msg(strstr(s->log, "1 a: ") == s->log, "log: %s", s->log);
+    ck_assert_ptr_nonnull(strstr(s->log, "t:2: debug: told to answer 'locked' (locked): not done"));
     scene_expect(truth, "a", "v", KT_SUCCESS);
     kt_close(h);
     free(other);

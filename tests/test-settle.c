@@ -104,7 +104,7 @@ START_TEST(lines_are_authority_follower_override)
     servicefile_put("writes", "write required mock_store\n");
     servicefile_put("empty", "");
     if (roles[_i].read == NULL) {
-        servicefile_bad(roles[_i].text, "add max-stale=1h");
+        servicefile_bad(roles[_i].text, "max-stale=1h");
         return;
     }
     s = servicefile_good(roles[_i].text);
@@ -132,6 +132,10 @@ static const struct {
       "svc:2:1: 'mock_plain' holds copies here, the authority is 'mock_store' on line 3: add "
       "max-stale=1h" },
     { "read fallback mock_plain ttl=1m\nread required mock_store", "add max-stale=1h" },
+    { "read required mock_store a=1 b=2 c\nwrite required mock_store b=2 a=3",
+      "svc:1:1: this line and the authority on line 2 differ in 'a', 'c': give both the same "
+      "options, "
+      "or the same store=LABEL; or, if this is another store" },
     { "read front mock_cache max-stale=none\nread required mock_store",
       "expected a time as max-stale of 'mock_cache', found 'none'" },
     { "read front mock_agent max-stale=none\nread required mock_store", "of 'mock_agent'" },

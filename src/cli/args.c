@@ -12,7 +12,9 @@ const struct opt global_opts[] = {
     { .name = "quiet", .letter = 'q', .help = "no warnings, nothing but what was asked for" },
     { .name = "verbose", .letter = 'v', .many = true, .help = "tell what happens; -vv: all of it" },
     { .name = "timeout", .arg = "DURATION", .help = "for the whole command; default: 30s" },
-    { .name = "module-dir", .arg = "DIR", .help = "load modules from DIR, an absolute path" },
+    { .name = "module-dir",
+      .arg = "DIR",
+      .help = "load modules from DIR, an absolute path, and from nowhere else" },
     { .name = "help", .letter = 'h', .help = "help for keyturn or for COMMAND" },
     { .name = "version", .letter = 'V', .help = "the version of keyturn" },
     { 0 },
@@ -103,6 +105,8 @@ static int take_global(struct cli *cli, const struct opt *o, const char *value)
                cli->timeout_ms > 86400000) {
         return fail_usage(cli, "--timeout '%s' is no duration from 1ms to 1d, such as 500ms or 10s",
                           value);
+    } else {
+        cli->timed = true;
     }
     return 0;
 }
@@ -130,14 +134,19 @@ static int unknown(const struct cli *cli, const char *word, int len)
                       cli->cmd->name, len, word, cli->cmd->name);
 }
 
-/* Takes argv[*i], and the word after it if that is the option's value. */
-static int take_long(struct cli *cli, int argc, char **argv, int *i)
+/* Takes argv[*i] (@verbs: it is a word for a module's verb), and the word after it if that is the option's value. */
+static int take_long(struct cli *cli, int argc, char **argv, int *i, char **verbs)
 {
-    const char *word = argv[*i], *equals = strchr(word, '=');
+    char *word = argv[*i];
+    const char *equals = strchr(word, '=');
     size_t len = equals != NULL ? (size_t)(equals - word) : strlen(word);
     const struct opt *o = find_long(cli, word + 2, len - 2);
     const char *value = "";
 
+    if (o == NULL && cli->cmd == NULL && cli->word != NULL) {
+        *verbs = word + 2; /* `keyturn MODULE VERB --OPTION`: the module knows it */
+        return 0;
+    }
     if (o == NULL)
         return unknown(cli, word, (int)len);
     if (o->arg == NULL && equals != NULL)
@@ -174,18 +183,37 @@ static int take_short(struct cli *cli, int argc, char **argv, int *i)
     return 0;
 }
 
+/* For an error: help breaks a long synopsis into lines. */
+static const char *one_line(const char *synopsis, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (const char *p = synopsis; *p != '\0' && n + 1 < size; p++) {
+        const bool blank = *p == ' ' || *p == '\n';
+
+        if (!blank || (n > 0 && out[n - 1] != ' '))
+            out[n++] = blank ? ' ' : *p;
+    }
+    out[n] = '\0';
+    return out;
+}
+
 static int check_words(const struct cli *cli)
 {
     const struct cmd *c = cli->cmd;
+    char synopsis[256];
 
     if (c == NULL || cli->help || cli->version)
         return 0;
     if (cli->argc < c->min)
         return fail_usage(cli, "%s: something is missing: keyturn %s %s", c->name, c->name,
-                          c->synopsis);
+                          one_line(c->synopsis, synopsis, sizeof(synopsis)));
+    if (c->max >= 0 && cli->argc > c->max && c == &cmd_set) /* the word may be a secret */
+        return fail_usage(cli, "set: a word too many: keyturn set NAME [FILE]; " VALUE_COMES_FROM);
     if (c->max >= 0 && cli->argc > c->max)
         return fail_usage(cli, "%s: '%s' is one word too many: keyturn %s %s", c->name,
-                          cli->argv[c->max], c->name, c->synopsis);
+                          cli->argv[c->max], c->name,
+                          one_line(c->synopsis, synopsis, sizeof(synopsis)));
     return 0;
 }
 
@@ -205,7 +233,11 @@ int args_parse(struct cli *cli, int argc, char **argv)
         if (!ended && strcmp(word, "--") == 0) {
             ended = true;
         } else if (!ended && word[0] == '-' && word[1] == '-') {
-            rc = take_long(cli, argc, argv, &i);
+            char *verbs = NULL;
+
+            rc = take_long(cli, argc, argv, &i, &verbs);
+            if (verbs != NULL)
+                argv[words++] = verbs;
         } else if (!ended && word[0] == '-' && word[1] != '\0') {
             rc = take_short(cli, argc, argv, &i);
         } else if (first) {

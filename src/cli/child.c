@@ -19,12 +19,15 @@
 #define RECORD_MAX (1024 * 1024)
 #define RESULT 'r' /* status, message */
 
+/** struct reader - @step_ms: 0, or until when the next record must be there, from the one before */
 struct reader {
     int fd;
     char *buf;
     size_t len;
     size_t size;
+    int64_t step_ms;
     int64_t until_ms;
+    int64_t step_until_ms;
 };
 
 static int64_t now_ms(void)
@@ -65,7 +68,9 @@ static int need(struct reader *r, size_t bytes)
     }
     while (r->len < bytes) {
         struct pollfd fd = { .fd = r->fd, .events = POLLIN };
-        int64_t left = r->until_ms - now_ms();
+        int64_t until = r->step_ms > 0 && r->step_until_ms < r->until_ms ? r->step_until_ms
+                                                                         : r->until_ms;
+        int64_t left = until - now_ms();
         ssize_t n;
 
         if (left <= 0)
@@ -91,6 +96,7 @@ static int next_record(struct reader *r, char *kind, const char **fields)
     int rc;
 
     memset(fields, 0, CHILD_FIELDS * sizeof(*fields));
+    r->step_until_ms = now_ms() + r->step_ms;
     r->len = 0;
     rc = need(r, sizeof(len));
     if (rc != KT_SUCCESS)
@@ -166,11 +172,13 @@ static int listen_to(struct reader *r,
     return rc;
 }
 
-int child_run(const struct cli *cli, int (*body)(int fd, void *cookie, struct kt_err *err),
+int child_run(const struct cli *cli, int64_t step_ms,
+              int (*body)(int fd, void *cookie, struct kt_err *err),
               void (*record)(void *cookie, char kind, const char *const *fields), void *cookie,
               struct child_end *end, struct kt_err *err)
 {
-    struct reader r = { .until_ms = now_ms() + cli->timeout_ms };
+    struct reader r = { .step_ms = step_ms, .until_ms = now_ms() + cli->timeout_ms };
+    char span[WHEN_SIZE];
     int fds[2], rc, wstatus = 0;
     pid_t pid;
 
@@ -203,7 +211,8 @@ int child_run(const struct cli *cli, int (*body)(int fd, void *cookie, struct kt
         tell_end(wstatus, end);
     } else if (rc == KT_TIMEOUT) {
         end->died = true;
-        (void)snprintf(end->how, sizeof(end->how), "did not answer within --timeout");
+        (void)snprintf(end->how, sizeof(end->how), "did not end within %s (--timeout sets that)",
+                       when_span(now_ms() < r.until_ms ? step_ms : cli->timeout_ms, span));
     }
     (void)snprintf(err->msg, sizeof(err->msg), "%s", end->how);
     return err->status;

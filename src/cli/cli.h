@@ -32,7 +32,10 @@ struct opt {
 
 struct cli;
 
-/** struct cmd - a row of the command table; @run returns the exit code */
+/**
+ * struct cmd - a row of the command table; @run returns the exit code
+ * @writes: something is stored: warnings of the library's log are shown without -v
+ */
 struct cmd {
     const char *name;
     const char *synopsis;
@@ -40,6 +43,7 @@ struct cmd {
     const struct opt *opts; /* NULL = only the global ones */
     int min;                /* words after the command */
     int max;                /* -1 = any number */
+    bool writes;
     int (*run)(const struct cli *cli);
 };
 
@@ -51,7 +55,9 @@ struct cli {
     const char *service; /* NULL = the default one */
     const char *module_dir;
     int64_t timeout_ms;
-    int verbose; /* 1 info, 2 debug */
+    bool timed;       /* --timeout was given */
+    int64_t begun_ms; /* monotonic */
+    int verbose;      /* 1 info, 2 debug */
     bool quiet;
     bool json;
     bool help;
@@ -81,6 +87,11 @@ const struct cmd *cmd_find(const char *name);
 
 /** cmd_nearest - the command that @word was probably meant to be; NULL: none is near */
 const char *cmd_nearest(const char *word);
+
+/* ---- cmd-verb.c ----------------------------------------------------------------------------- */
+
+/** verb_help - what a module's verbs are for; @verb: one of them, or the first word of some; NULL: all */
+int verb_help(const struct cli *cli, const char *module, const char *verb);
 
 /* ---- help.c --------------------------------------------------------------------------------- */
 
@@ -113,7 +124,8 @@ int sink_flush(struct sink *s); /* 0, or errno of the first failure since the st
 int fail_usage(const struct cli *cli, const char *fmt, ...) KT_PRINTF(2, 3);
 /** fail_io - @what could not be read or written, because of @errnum; returns EXIT_IO */
 int fail_io(const struct cli *cli, const char *what, int errnum);
-/** fail_err - an error as the library explained it; returns its exit code. @name may be NULL */
+/** fail_err - an error as the library explained it; returns its exit code. @name may be NULL, and is
+ * not told if it is longer than a name can be */
 int fail_err(const struct cli *cli, const char *name, const struct kt_err *err);
 /** fail_status - an error of our own making, in the library's terms */
 int fail_status(const struct cli *cli, int status, const char *name, const char *fmt, ...)
@@ -125,6 +137,18 @@ void say_line_failed(const struct cli *cli, const struct kt_line_status *line);
 int say_done(const struct cli *cli, const char *name, const char *result);
 void say_log(void *cookie, enum kt_log_level level, const char *text); /* @cookie: the cli */
 const char *level_name(enum kt_log_level level);
+
+/* ---- bar.c ---------------------------------------------------------------------------------- */
+
+/** struct bar - how far something is, on standard error if that is a terminal; zeroed to begin */
+struct bar {
+    bool shown;
+    int64_t last_ms;  /* when it was drawn */
+    int64_t begun_ms; /* 0: not yet */
+};
+
+void bar_show(void *bar, uint64_t done, uint64_t total);
+void bar_hide(struct bar *bar); /* other words are coming */
 
 /* ---- text.c --------------------------------------------------------------------------------- */
 
@@ -165,6 +189,7 @@ void json_string(struct sink *to, const char *text,
 void json_str(struct json *j, const char *key, const char *value);  /* NULL and "" are null */
 void json_text(struct json *j, const char *key, const char *value); /* NULL is null */
 void json_int(struct json *j, const char *key, int64_t value);
+void json_place(struct json *j, const char *key, int64_t value); /* a line or column: 0 is null */
 void json_bool(struct json *j, const char *key, bool value);
 void json_time(struct json *j, const char *key, int64_t ms);    /* 0 is null */
 void json_seconds(struct json *j, const char *key, int64_t ms); /* negative is null */
@@ -178,7 +203,7 @@ void info_json(struct json *j, const struct kt_info *info);
 void info_origin(struct json *j, const struct kt_info *info, uint32_t shown);
 const char *state_name(uint32_t state);
 const char *stage_names(uint32_t set, char out[WHEN_SIZE]); /* "current,pending" */
-const char *flag_names(uint32_t set, char out[64]);
+const char *flag_names(uint32_t set, char out[64]);         /* "stale, copy" */
 
 /* ---- table.c -------------------------------------------------------------------------------- */
 
@@ -204,12 +229,13 @@ struct input {
     size_t size;
 };
 
+#define VALUE_COMES_FROM "a value comes from a FILE or from standard input, never as a word"
 #define INPUT_MAX (KT_VALUE_MAX + 3) /* a CR LF to trim, and one byte that tells "too large" */
 
 bool input_new(struct input *in); /* false: no memory */
 void input_free(struct input *in);
 int input_read(const struct cli *cli, struct input *in, const char *file); /* NULL or "-": stdin */
-/** input_ask - twice at the terminal, without echo */
+/** input_ask - twice at the terminal, without echo; with --timeout in that time */
 int input_ask(const struct cli *cli, struct input *in, const char *name);
 
 /* ---- prompt.c ------------------------------------------------------------------------------- */
@@ -217,8 +243,8 @@ int input_ask(const struct cli *cli, struct input *in, const char *name);
 /** prompt_ask - the prompt function of kt_open_options; @deadline_ms -1 = no end */
 int prompt_ask(void *cookie, const char *text, bool echo, char *buf, size_t len,
                int64_t deadline_ms, int cancel_fd);
-/** prompt_yes - ask a question; only "y" and "yes" are yes */
-bool prompt_yes(const char *question);
+/** prompt_yes - ask a question; only "y" and "yes" are yes, and no answer is none */
+bool prompt_yes(const char *question, int64_t deadline_ms);
 
 /* ---- child.c: modules are looked at where they can do no harm ------------------------------- */
 
@@ -235,13 +261,15 @@ void child_send(int fd, char kind, const char *const *fields, size_t n);
 
 /**
  * child_run - fork, run @body there, hand each of its records to @record here
+ * @step_ms: longest time between two records; 0: as long as --timeout leaves
  * @body:   what it returns and explains in its last argument becomes the result
  * @record: @fields has CHILD_FIELDS entries; those not sent are NULL
  *
- * The child is killed when --timeout is over. Then, and when it died, @end tells how, and KT_TIMEOUT
+ * The child is killed when its time is over. Then, and when it died, @end tells how, and KT_TIMEOUT
  * or KT_MODULE_ERROR is returned.
  */
-int child_run(const struct cli *cli, int (*body)(int fd, void *cookie, struct kt_err *err),
+int child_run(const struct cli *cli, int64_t step_ms,
+              int (*body)(int fd, void *cookie, struct kt_err *err),
               void (*record)(void *cookie, char kind, const char *const *fields), void *cookie,
               struct child_end *end, struct kt_err *err);
 
@@ -250,8 +278,13 @@ int child_run(const struct cli *cli, int (*body)(int fd, void *cookie, struct kt
 void session_options(const struct cli *cli, struct kt_open_options *options);
 /** session_open - kt_open() of the service; 0, or an exit code after saying why */
 int session_open(const struct cli *cli, struct kt_handle **h);
+/** session_is_opening - what the log is told now is about the service itself */
+bool session_is_opening(void);
 void session_closep(struct kt_handle **h);
 struct kt_call_options session_call(const struct cli *cli);
+int64_t session_now_ms(void); /* monotonic */
+/** session_left_ms - of --timeout; -1: none was given, and a person may take all the time */
+int64_t session_left_ms(const struct cli *cli);
 /** session_get_options - --version, --stage, --fresh, --max-age; 0 or EXIT_USAGE */
 int session_get_options(const struct cli *cli, struct kt_get_options *options);
 /** session_expect - --expect; "none" and "" mean that it must not exist */
@@ -262,7 +295,7 @@ void list_freep(struct kt_list **l);
 
 #define AUTO(fn) __attribute__((cleanup(fn)))
 
-/** verb_run - `keyturn MODULE VERB [KEY=VALUE …]` */
+/** verb_run - `keyturn MODULE VERB [WORD …]` */
 int verb_run(const struct cli *cli);
 
 #endif

@@ -74,8 +74,8 @@ static void put_finding(const struct check *c, enum kt_log_level level, const ch
 
         json_text(&j, "level", level_name(level));
         json_str(&j, "file", file);
-        json_int(&j, "line", line);
-        json_int(&j, "column", column);
+        json_place(&j, "line", line);
+        json_place(&j, "column", column);
         json_text(&j, "message", text);
         json_close(&j);
         return;
@@ -126,7 +126,7 @@ static int run(const struct cli *cli)
     struct kt_err err;
     int status;
 
-    status = child_run(cli, body, take_record, &c, &end, &err);
+    status = child_run(cli, 0, body, take_record, &c, &end, &err);
     if (end.died)
         return fail_status(cli, status, c.service, "%s %s",
                            c.loading[0] != '\0' ? c.loading : "a module", end.how);

@@ -16,7 +16,7 @@ static bool confirmed(const struct cli *cli, const char *name, const struct kt_d
     else
         (void)snprintf(question, sizeof(question), "Delete %s with all its versions%s? [y/N] ",
                        name, o->purge ? ", beyond restore" : "");
-    return prompt_yes(question);
+    return prompt_yes(question, session_left_ms(cli));
 }
 
 static void put_result(const struct cli *cli, const char *name, const char *version,
@@ -87,5 +87,6 @@ const struct cmd cmd_delete = {
     .opts = opts,
     .min = 1,
     .max = 1,
+    .writes = true,
     .run = run,
 };

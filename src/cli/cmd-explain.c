@@ -56,7 +56,7 @@ static void step_json(void *cookie, const struct kt_step *s)
 
     (void)cookie;
     json_str(&j, "file", s->file);
-    json_int(&j, "line", s->line);
+    json_place(&j, "line", s->line);
     json_int(&j, "level", s->level);
     json_text(&j, "control", s->control);
     json_text(&j, "module", s->module);

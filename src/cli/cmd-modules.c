@@ -49,7 +49,8 @@ static void send_module(void *cookie, const struct kt_module_info *m)
                                      m->options[i].help },
                    4);
     for (size_t i = 0; i < m->nverbs; i++)
-        child_send(ms->fd, VERB, (const char *[]){ m->verbs[i].name, m->verbs[i].help }, 2);
+        child_send(ms->fd, VERB,
+                   (const char *[]){ m->verbs[i].name, m->verbs[i].synopsis, m->verbs[i].help }, 3);
 }
 
 static int body(int fd, void *cookie, struct kt_err *err)
@@ -107,7 +108,7 @@ static void take_record(void *cookie, char kind, const char *const *fields)
             m->option[m->noptions][i] = copy_of(fields[i]);
         m->noptions++;
     } else if (m != NULL && kind == VERB && m->nverbs < TOLD_MAX) {
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < 3; i++)
             m->verb[m->nverbs][i] = copy_of(fields[i]);
         m->nverbs++;
     }
@@ -152,7 +153,7 @@ static int one_by_one(struct modules *ms, const char *folder, struct kt_err *err
         if (status == KT_SUCCESS && asprintf(&path, "%s/%s", folder, files[i]->d_name) >= 0) {
             files[i]->d_name[strlen(files[i]->d_name) - 3] = '\0';
             ms->name = files[i]->d_name;
-            status = child_run(ms->cli, body, take_record, ms, &end, err);
+            status = child_run(ms->cli, 0, body, take_record, ms, &end, err);
             if (end.died) {
                 add_dead(ms, path, status, end.how);
                 status = KT_SUCCESS;
@@ -168,7 +169,7 @@ static int one_by_one(struct modules *ms, const char *folder, struct kt_err *err
 static int collect(struct modules *ms, struct kt_err *err)
 {
     struct child_end end;
-    int status = child_run(ms->cli, body, take_record, ms, &end, err);
+    int status = child_run(ms->cli, 0, body, take_record, ms, &end, err);
     char *path, *slash;
 
     if (!end.died || ms->loading == NULL)

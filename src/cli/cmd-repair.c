@@ -22,5 +22,6 @@ const struct cmd cmd_repair = {
     .help = "copy the authority's secret to the followers, deletion too",
     .min = 1,
     .max = 1,
+    .writes = true,
     .run = run,
 };

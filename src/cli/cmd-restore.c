@@ -22,5 +22,6 @@ const struct cmd cmd_restore = {
     .help = "bring a deleted secret back",
     .min = 1,
     .max = 1,
+    .writes = true,
     .run = run,
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct attrs {
@@ -62,6 +64,9 @@ static int take_options(const struct cli *cli, struct attrs *attrs, struct kt_pu
     if (o->stage != NULL && strcmp(o->stage, "current") != 0 && strcmp(o->stage, "pending") != 0)
         return fail_usage(cli, "set: --stage '%s' is neither current nor pending", o->stage);
     rc = take_time(cli, "expires", &o->expires_ms);
+    if (rc == 0 && o->expires_ms != 0 && o->expires_ms <= (int64_t)time(NULL) * 1000)
+        say_warning(cli, "set: --expires '%s' is in the past: the version has expired already",
+                    args_value(cli, "expires"));
     if (rc == 0)
         rc = take_time(cli, "not-before", &o->not_before_ms);
     if (rc == 0)
@@ -96,6 +101,8 @@ static int take_value(const struct cli *cli, const char *name, struct input *in)
     if (in->len > KT_VALUE_MAX)
         return fail_status(cli, KT_TOO_LARGE, name,
                            "the value is over %d bytes; nothing was stored", KT_VALUE_MAX);
+    if (in->len == 0 && (file == NULL || strcmp(file, "/dev/null") != 0)) /* that one means it */
+        say_warning(cli, "%s: the value is empty", name);
     return 0;
 }
 
@@ -112,6 +119,19 @@ static void put_id(const struct cli *cli, const char *name, const char *id, cons
         sink_text(&sink_out, id);
         sink_str(&sink_out, "\n");
     }
+}
+
+/* It is stored, whatever becomes of the id: who repeats the command makes a second version. */
+static int told_id(const struct cli *cli, const char *name, const char *id)
+{
+    char what[KT_NAME_MAX + KT_ID_SIZE + 64];
+    const int errnum = sink_flush(&sink_out);
+
+    if (errnum == 0)
+        return 0;
+    sink_out.error = 0; /* told here */
+    (void)snprintf(what, sizeof(what), "%s is stored, as version %s; standard output", name, id);
+    return fail_io(cli, what, errnum);
 }
 
 static int run(const struct cli *cli)
@@ -138,10 +158,16 @@ static int run(const struct cli *cli)
     rc = take_value(cli, name, &in);
     if (rc != 0)
         return rc;
+    if (cli->timed)
+        options.timeout_ms = session_left_ms(cli);
+    if (options.timeout_ms == 0)
+        return fail_status(cli, KT_TIMEOUT, name, "--timeout is over; nothing was stored");
     status = kt_put(h, name, in.data, in.len, &options, id, &err);
-    if (status == KT_SUCCESS || status == KT_PARTIAL)
+    if (status == KT_SUCCESS || status == KT_PARTIAL) {
         put_id(cli, name, id, options.stage);
-    return status == KT_SUCCESS ? 0 : fail_err(cli, name, &err);
+        rc = told_id(cli, name, id);
+    }
+    return status == KT_SUCCESS ? rc : fail_err(cli, name, &err);
 }
 
 static const struct opt opts[] = {
@@ -166,5 +192,6 @@ const struct cmd cmd_set = {
     .opts = opts,
     .min = 1,
     .max = 2,
+    .writes = true,
     .run = run,
 };

@@ -9,6 +9,34 @@ static bool is_stage(const char *word)
            strcmp(word, "previous") == 0;
 }
 
+static uint32_t bit_of(const char *stage)
+{
+    return strcmp(stage, "current") == 0    ? KT_STAGE_CURRENT
+           : strcmp(stage, "previous") == 0 ? KT_STAGE_PREVIOUS
+                                            : KT_STAGE_PENDING;
+}
+
+/* The version that bears a stage now; 0, or an exit code. */
+static int find_version(const struct cli *cli, struct kt_handle *h, const char *stage,
+                        char id[KT_ID_SIZE])
+{
+    AUTO(list_freep) struct kt_list *l = NULL;
+    const struct kt_call_options options = session_call(cli);
+    const char *name = cli->argv[0];
+    const struct kt_item *item;
+    struct kt_err err = { 0 };
+
+    if (kt_versions(h, name, &options, &l, &err) != KT_SUCCESS)
+        return fail_err(cli, name, &err);
+    for (size_t i = 0; (item = kt_list_item(l, i)) != NULL; i++) {
+        if ((item->info.stages & bit_of(stage)) == 0)
+            continue;
+        memcpy(id, item->info.id, KT_ID_SIZE);
+        return 0;
+    }
+    return fail_status(cli, KT_NOT_FOUND, name, "no version is %s", stage);
+}
+
 static int run(const struct cli *cli)
 {
     AUTO(session_closep) struct kt_handle *h = NULL;
@@ -16,6 +44,7 @@ static int run(const struct cli *cli)
     const char *name = cli->argv[0], *version = cli->argv[1], *stage = cli->argv[2];
     const char *expected = session_expect(cli);
     struct kt_err err = { 0 };
+    char id[KT_ID_SIZE];
     int rc;
 
     if (!is_stage(stage) &&
@@ -37,6 +66,10 @@ static int run(const struct cli *cli)
     if (expected != NULL && strcmp(stage, "current") != 0)
         return fail_usage(cli, "stage: --expect is for current only");
     rc = session_open(cli, &h);
+    if (rc == 0 && version != NULL && is_stage(version)) {
+        rc = find_version(cli, h, version, id);
+        version = id;
+    }
     if (rc != 0)
         return rc;
     if (kt_stage(h, name, stage, version, expected, &options, &err) != KT_SUCCESS)
@@ -63,9 +96,10 @@ static const struct opt opts[] = {
 const struct cmd cmd_stage = {
     .name = "stage",
     .synopsis = "NAME VERSION current|pending [--expect ID]",
-    .help = "move a stage label to a version; none as VERSION takes pending away",
+    .help = "move a stage label to a version, by its id or its stage now; none takes pending away",
     .opts = opts,
     .min = 3,
     .max = 3,
+    .writes = true,
     .run = run,
 };

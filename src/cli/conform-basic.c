@@ -155,6 +155,7 @@ static enum conform_verdict haste_is_no_absence(struct battery *b)
 
 const struct check checks_basic[] = {
     { "it opens and answers", FOR_ALL, 0, answers },
+    { "to load, open and ask it changes nothing in the process", FOR_ALL, 0, changes_nothing },
     { "a call ends at its deadline", FOR_ALL, 0, keeps_deadlines },
     { "a call ends when it is cancelled", FOR_ALL, 0, can_be_cancelled },
     { "an absent name is not_found", FOR_STORE, 0, tells_absence },

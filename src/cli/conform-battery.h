@@ -20,6 +20,7 @@
  * @h:       service `conform`: the module as the authority; or a cache before `debug`
  * @caps:    KT_CAP_*, as the other members down to @role from its descriptor
  * @kind:    FOR_* bits that hold for it
+ * @before:  the process before the module was loaded, or when a change was last told of
  * @timeout_ms: of each call
  * @why:     what went wrong, or why a check was skipped
  * @absent:  there is no such module
@@ -44,6 +45,7 @@ struct battery {
     char role[16];
 
     unsigned kind;
+    struct manners *before;
     int64_t timeout_ms;
     struct kt_handle *h;
     struct kt_err err;
@@ -63,7 +65,17 @@ struct check {
 };
 
 extern const struct check checks_basic[], checks_values[], checks_versions[], checks_cas[],
-    checks_deletes[], checks_cache[], checks_races[]; /* a NULL title ends each */
+    checks_deletes[], checks_cache[], checks_races[], checks_manners[]; /* a NULL title ends each */
+
+/* ---- conform-manners.c ----------------------------------------------------------------------- */
+
+/** manners_new - what is the process's own, as it is now; NULL: no memory */
+struct manners *manners_new(void);
+void manners_free(struct manners *m);
+
+/** changes_nothing - CONFORM_FAILED if something is not as it was before the module was loaded */
+enum conform_verdict changes_nothing(struct battery *b);
+enum conform_verdict prints_nothing(struct battery *b);
 
 /* ---- conform.c ------------------------------------------------------------------------------- */
 

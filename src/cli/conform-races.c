@@ -271,5 +271,7 @@ const struct check checks_races[] = {
     { "many threads at once", FOR_ALL, 0, bears_threads },
     { "both sides of a fork go on", FOR_ALL, 0, bears_fork },
     { "close leaves no descriptor and no secret behind", FOR_ALL, 0, leaves_nothing },
+    { "its calls change nothing in the process", FOR_ALL, 0, changes_nothing },
+    { "it prints nothing", FOR_ALL, 0, prints_nothing },
     { .title = NULL },
 };

@@ -12,12 +12,11 @@
 
 #define SERVICE "conform"
 #define TIMEOUT_MS 10000
-#define CHECK_S 120           /* a module that waits on something of its own is ended by SIGALRM */
 #define SCRIPT_TIMEOUT_MS 500 /* a script may say that nothing ever comes */
 
-static const struct check *const batteries[] = { checks_basic, checks_values,  checks_versions,
-                                                 checks_cas,   checks_deletes, checks_cache,
-                                                 checks_races };
+static const struct check *const batteries[] = { checks_basic,   checks_values,  checks_versions,
+                                                 checks_cas,     checks_deletes, checks_cache,
+                                                 checks_manners, checks_races };
 
 static int fail(const struct conform_options *o, int status, const char *fmt, ...) KT_PRINTF(3, 4);
 
@@ -178,9 +177,7 @@ static void run_check(struct battery *b, const struct check *c, bool *failed)
     } else if ((b->caps & c->caps) != c->caps) {
         verdict = skip(b, "not among the module's capabilities");
     } else {
-        (void)alarm(CHECK_S);
         verdict = c->run(b);
-        (void)alarm(0);
     }
     if (b->absent)
         return; /* that is nothing it did wrong */
@@ -217,7 +214,11 @@ int conform_run(const char *module, int nargs, const char *const *args,
         return fail(o, KT_UNAVAILABLE, "getrandom: %s", strerror(errno));
     (void)snprintf(b.tag, sizeof(b.tag), "%08X", tag);
     b.open = (struct kt_open_options){ .size = sizeof(b.open), .module_dir = o->module_dir };
+    b.before = manners_new();
+    if (b.before == NULL)
+        return fail(o, KT_NO_MEMORY, "out of memory");
     passed = run_all(&b);
+    manners_free(b.before);
     kt_close(b.h);
     if (b.absent)
         return fail(o, KT_NOT_FOUND, "%s", b.err.msg);

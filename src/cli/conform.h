@@ -14,6 +14,7 @@ enum conform_verdict { CONFORM_OK, CONFORM_FAILED, CONFORM_SKIPPED };
 /**
  * struct conform_options
  * @module_dir: as in struct kt_open_options
+ * @output:     a file that standard output and error lead to, empty; -1: what is printed is not seen
  * @begin:      told the title of each check before it runs: whoever is left knows which one killed
  *              the process
  * @end:        told how it went; @why is "" for a check that passed, else one line
@@ -21,6 +22,7 @@ enum conform_verdict { CONFORM_OK, CONFORM_FAILED, CONFORM_SKIPPED };
  */
 struct conform_options {
     const char *module_dir;
+    int output;
     void (*begin)(void *cookie, const char *title);
     void (*end)(void *cookie, const char *title, enum conform_verdict verdict, const char *why);
     void *cookie;

@@ -20,7 +20,7 @@ int help_all(const struct cli *cli)
 {
     (void)cli;
     sink_str(&sink_out, "keyturn [OPTIONS] COMMAND …\n"
-                        "keyturn [OPTIONS] MODULE VERB [KEY=VALUE …]\n\ncommands\n");
+                        "keyturn [OPTIONS] MODULE VERB [WORD …]\n\ncommands\n");
     for (size_t i = 0; cmds[i] != NULL; i++)
         sink_printf(&sink_out, "  %-10s %s\n", cmds[i]->name, cmds[i]->help);
     sink_str(&sink_out, "\noptions, before or after the command; -- ends them\n");
@@ -52,14 +52,13 @@ static int run(const struct cli *cli)
     cmd = cmd_find(cli->argv[0]);
     if (cmd != NULL)
         return help_cmd(cli, cmd);
-    return fail_usage(cli, "help: there is no command '%s'; 'keyturn help' lists them",
-                      cli->argv[0]);
+    return verb_help(cli, cli->argv[0], cli->argc > 1 ? cli->argv[1] : NULL);
 }
 
 const struct cmd cmd_help = {
     .name = "help",
-    .synopsis = "[COMMAND]",
-    .help = "tell how a command is used",
-    .max = 1,
+    .synopsis = "[COMMAND | MODULE [VERB]]",
+    .help = "tell how a command, or a module's verb, is used",
+    .max = 3,
     .run = run,
 };

@@ -22,7 +22,7 @@ static const struct bit flags[] = {
     { KT_FLAG_COPY, "copy" },       { 0, NULL },
 };
 
-static const char *names_of(const struct bit *b, uint32_t set, char *out)
+static const char *names_of(const struct bit *b, uint32_t set, const char *between, char *out)
 {
     char *p = out;
 
@@ -30,7 +30,7 @@ static const char *names_of(const struct bit *b, uint32_t set, char *out)
         if ((set & b->bit) == 0)
             continue;
         if (p != out)
-            *p++ = ',';
+            p = stpcpy(p, between);
         p = stpcpy(p, b->name);
     }
     *p = '\0';
@@ -39,12 +39,12 @@ static const char *names_of(const struct bit *b, uint32_t set, char *out)
 
 const char *stage_names(uint32_t set, char out[WHEN_SIZE])
 {
-    return names_of(stages, set, out);
+    return names_of(stages, set, ",", out);
 }
 
 const char *flag_names(uint32_t set, char out[64])
 {
-    return names_of(flags, set, out);
+    return names_of(flags, set, ", ", out);
 }
 
 const char *state_name(uint32_t state)
@@ -84,11 +84,7 @@ void info_origin(struct json *j, const struct kt_info *info, uint32_t shown)
     json_seconds(j, "age", info->age_ms);
     json_str(j, "module", info->module);
     json_str(j, "file", info->file);
-    if (info->line != 0) {
-        json_int(j, "line", info->line);
-    } else {
-        json_str(j, "line", NULL);
-    }
+    json_place(j, "line", info->line);
     for (const struct bit *b = flags; b->name != NULL; b++)
         if ((shown & b->bit) != 0)
             json_bool(j, b->name, (info->flags & b->bit) != 0);

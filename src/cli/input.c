@@ -35,8 +35,8 @@ int input_read(const struct cli *cli, struct input *in, const char *file)
     const char *what = standard ? "standard input" : file;
     int fd = standard ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc = 0;
 
-    if (fd < 0)
-        return fail_io(cli, what, errno);
+    if (fd < 0) /* the word may be a secret, put where it should not be */
+        return fail_io(cli, "the FILE given cannot be opened (" VALUE_COMES_FROM ")", errno);
     while (in->len < in->size) {
         ssize_t n = read(fd, in->data + in->len, in->size - in->len);
 
@@ -56,8 +56,11 @@ int input_read(const struct cli *cli, struct input *in, const char *file)
 
 static int ask(const struct cli *cli, struct input *in, const char *question)
 {
-    int n = prompt_ask(NULL, question, false, (char *)in->data, in->size, -1, -1);
+    int n = prompt_ask(NULL, question, false, (char *)in->data, in->size, session_left_ms(cli), -1);
 
+    if (n == -KT_TIMEOUT)
+        return fail_status(cli, KT_TIMEOUT, NULL,
+                           "no value was entered within --timeout; nothing was stored");
     if (n == -KT_TOO_LARGE)
         return fail_status(cli, KT_TOO_LARGE, NULL,
                            "the value is over %d bytes; nothing was stored", KT_VALUE_MAX);

@@ -68,6 +68,14 @@ void json_int(struct json *j, const char *key, int64_t value)
     sink_printf(j->to, "%lld", (long long)value);
 }
 
+void json_place(struct json *j, const char *key, int64_t value)
+{
+    if (value != 0)
+        json_int(j, key, value);
+    else
+        json_str(j, key, NULL);
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
     json_key(j, key);

@@ -45,6 +45,8 @@ static int run(const struct cli *cli)
         sink_str(&sink_out, "keyturn " KT_VERSION "\n");
         return 0;
     }
+    if (cli->help && cli->cmd == NULL && cli->word != NULL)
+        return verb_help(cli, cli->word, cli->argc > 0 ? cli->argv[0] : NULL);
     if (cli->help)
         return cli->cmd != NULL ? help_cmd(cli, cli->cmd) : help_all(cli);
     if (cli->cmd != NULL)
@@ -56,7 +58,7 @@ static int run(const struct cli *cli)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = { .timeout_ms = 30000 };
+    struct cli cli = { .timeout_ms = 30000, .begun_ms = session_now_ms() };
     int rc;
 
     harden();
@@ -66,7 +68,9 @@ int main(int argc, char **argv)
     /* what was not written was not answered; NFS and quotas tell on close */
     if (sink_flush(&sink_out) == 0 && close(STDOUT_FILENO) != 0 && errno != EBADF)
         sink_out.error = errno;
-    if (sink_out.error != 0) {
+    if (sink_out.error == EPIPE) { /* whoever reads has enough */
+        rc = rc == 0 ? EXIT_IO : rc;
+    } else if (sink_out.error != 0) {
         int failed = fail_io(&cli, "standard output", sink_out.error);
 
         rc = rc == 0 ? failed : rc;

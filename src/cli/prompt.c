@@ -204,10 +204,10 @@ int prompt_ask(void *cookie, const char *text, bool echo, char *buf, size_t len,
     return (int)line.len;
 }
 
-bool prompt_yes(const char *question)
+bool prompt_yes(const char *question, int64_t deadline_ms)
 {
     char answer[8];
-    int n = prompt_ask(NULL, question, true, answer, sizeof(answer), -1, -1);
+    int n = prompt_ask(NULL, question, true, answer, sizeof(answer), deadline_ms, -1);
 
     return (n == 1 && (answer[0] == 'y' || answer[0] == 'Y')) ||
            (n == 3 && strncasecmp(answer, "yes", 3) == 0);

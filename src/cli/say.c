@@ -80,6 +80,8 @@ int fail_err(const struct cli *cli, const char *name, const struct kt_err *err)
 {
     const char *text = err->msg[0] != '\0' ? err->msg : kt_status_meaning(err->status);
 
+    if (name != NULL && strlen(name) > KT_NAME_MAX) /* the text tells how it begins */
+        name = NULL;
     say(cli, KT_LOG_ERROR, kt_status_name(err->status), name, text);
     return kt_status_exit(err->status);
 }
@@ -114,9 +116,12 @@ void say_line_failed(const struct cli *cli, const struct kt_line_status *line)
     const char *why = line->msg != NULL && line->msg[0] != '\0' ? line->msg
                                                                 : kt_status_meaning(line->status);
 
-    (void)snprintf(text, sizeof(text), "%s:%u: %s: %s",
-                   line->file != NULL ? line->file : "built in", line->line,
-                   line->module != NULL ? line->module : "?", why);
+    char number[16] = "";
+
+    if (line->line != 0)
+        (void)snprintf(number, sizeof(number), ":%u", line->line);
+    (void)snprintf(text, sizeof(text), "%s%s: %s: %s", line->file != NULL ? line->file : "built in",
+                   number, line->module != NULL ? line->module : "?", why);
     say(cli, KT_LOG_WARNING, kt_status_name(line->status), NULL, text);
 }
 
@@ -141,6 +146,13 @@ void say_log(void *cookie, enum kt_log_level level, const char *text)
 {
     const struct cli *cli = cookie;
 
-    if ((int)level <= (cli->verbose > 1 ? KT_LOG_DEBUG : KT_LOG_INFO))
+    enum kt_log_level shown = cli->verbose > 1 ? KT_LOG_DEBUG : KT_LOG_INFO;
+
+    if (cli->quiet)
+        return;
+    if (cli->verbose == 0)
+        shown = session_is_opening() || (cli->cmd != NULL && cli->cmd->writes) ? KT_LOG_WARNING
+                                                                               : KT_LOG_ERROR;
+    if (level <= shown)
         say(cli, level == KT_LOG_ERROR ? KT_LOG_WARNING : level, NULL, NULL, text);
 }

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COOKIE(cli)                                                                                \
@@ -12,21 +13,30 @@ void session_options(const struct cli *cli, struct kt_open_options *options)
     *options = (struct kt_open_options){
         .size = sizeof(*options),
         .module_dir = cli->module_dir,
-        .log = cli->verbose > 0 ? say_log : NULL,
+        .log = say_log,
         .prompt = prompt_ask,
         .cookie = COOKIE(cli),
     };
+}
+
+static bool opening;
+
+bool session_is_opening(void)
+{
+    return opening;
 }
 
 int session_open(const struct cli *cli, struct kt_handle **h)
 {
     struct kt_open_options options;
     struct kt_err err = { 0 };
+    int rc;
 
     session_options(cli, &options);
-    if (kt_open(cli->service, &options, h, &err) != KT_SUCCESS)
-        return fail_err(cli, NULL, &err);
-    return 0;
+    opening = true;
+    rc = kt_open(cli->service, &options, h, &err);
+    opening = false;
+    return rc == KT_SUCCESS ? 0 : fail_err(cli, NULL, &err);
 }
 
 void session_closep(struct kt_handle **h)
@@ -57,6 +67,23 @@ struct kt_call_options session_call(const struct cli *cli)
         .timeout_ms = cli->timeout_ms,
         .may_prompt = attended(),
     };
+}
+
+int64_t session_now_ms(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t session_left_ms(const struct cli *cli)
+{
+    int64_t left = cli->timeout_ms - (session_now_ms() - cli->begun_ms);
+
+    if (!cli->timed)
+        return -1;
+    return left > 0 ? left : 0;
 }
 
 int session_get_options(const struct cli *cli, struct kt_get_options *options)

@@ -34,7 +34,7 @@ void told_free(struct told *m)
         for (size_t k = 0; k < 4; k++)
             free(m->option[i][k]);
     for (size_t i = 0; i < m->nverbs; i++)
-        for (size_t k = 0; k < 2; k++)
+        for (size_t k = 0; k < 3; k++)
             free(m->verb[i][k]);
     *m = (struct told){ 0 };
 }
@@ -95,7 +95,8 @@ void told_json(const struct told *m)
     json_int(&j, "name_max", (int64_t)number_of(m, F_NAME_MAX));
     rows_json(&j, "options", (const char *[]){ "name", "type", "default", "help" }, 4,
               &m->option[0][0], m->noptions);
-    rows_json(&j, "verbs", (const char *[]){ "name", "help" }, 2, &m->verb[0][0], m->nverbs);
+    rows_json(&j, "verbs", (const char *[]){ "name", "words", "help" }, 3, &m->verb[0][0],
+              m->nverbs);
     json_close(&j);
 }
 
@@ -129,5 +130,5 @@ void told_details(const struct told *m)
     put_fact("limits", text);
     rows_table((const char *[]){ "OPTION", "TYPE", "DEFAULT", "MEANING" }, 4, &m->option[0][0],
                m->noptions);
-    rows_table((const char *[]){ "VERB", "MEANING" }, 2, &m->verb[0][0], m->nverbs);
+    rows_table((const char *[]){ "VERB", "WORDS", "MEANING" }, 3, &m->verb[0][0], m->nverbs);
 }

@@ -29,7 +29,7 @@ enum {
 struct told {
     char *text[F_COUNT];
     char *option[TOLD_MAX][4]; /* name, type, default, help */
-    char *verb[TOLD_MAX][2];   /* name, help */
+    char *verb[TOLD_MAX][3];   /* name, synopsis, help */
     size_t noptions;
     size_t nverbs;
 };

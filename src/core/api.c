@@ -42,6 +42,7 @@ static const struct kt_api api = {
     .status_tell = kt_status_tell,
     .name_check = kt_name_check,
     .id_new = kt_id_new,
+    .list_each = kt_list_each,
 };
 
 const struct kt_api *kt_api_get(uint32_t version)

@@ -103,7 +103,7 @@ const char *kt_line_where(const struct kt_line *line, char out[KT_WHERE_SIZE])
 }
 
 /* Modules like to begin with their own name; it is said already. */
-static const char *without_name(const char *text, const char *module)
+const char *kt_without_name(const char *text, const char *module)
 {
     const size_t n = strlen(module);
 
@@ -114,7 +114,7 @@ int kt_call_explain(const struct kt_call *call, const char *name, int status, st
 {
     const struct kt_line *l = call->line;
     const bool words = call->err.msg[0] != '\0' && call->err.status == status;
-    const char *text = words ? without_name(call->err.msg, call->module)
+    const char *text = words ? kt_without_name(call->err.msg, call->module)
                              : kt_status_meaning(status);
     const char *colon = name != NULL ? ": " : "";
     char where[KT_WHERE_SIZE];
@@ -127,4 +127,25 @@ int kt_call_explain(const struct kt_call *call, const char *name, int status, st
         return kt_fail(err, status, "%s%s%s", name, colon, text);
     return kt_fail(err, status, "%s%s%s: %s: %s", name, colon, kt_line_where(l, where),
                    call->module, text);
+}
+
+const char *kt_where_skip(const struct kt_line *line, const char *text, unsigned *lineno,
+                          unsigned *column)
+{
+    char where[KT_WHERE_SIZE];
+    const size_t len = strlen(kt_line_where(line, where));
+    int used = 0;
+
+    *lineno = line->lineno;
+    *column = 0;
+    if (strncmp(text, where, len) != 0)
+        return text;
+    text += len;
+    if (sscanf(text, ", at %u:%u: %n", lineno, column, &used) == 2 && used > 0)
+        return text + used;
+    if (sscanf(text, ":%u: %n", column, &used) == 1 && used > 0)
+        return text + used;
+    *lineno = line->lineno;
+    *column = 0;
+    return strncmp(text, ": ", 2) == 0 ? text + 2 : text;
 }

@@ -34,6 +34,7 @@ struct kt_sink {
     int (*version)(void *cookie, const struct kt_version *v);
     int (*name)(void *cookie, const char *name, const struct kt_version *v);
     void (*print)(void *cookie, const char *text);
+    void (*progress)(void *cookie, uint64_t done, uint64_t total);
     void *cookie;
 };
 
@@ -73,6 +74,16 @@ const char *kt_line_where(const struct kt_line *line, char out[KT_WHERE_SIZE]);
  * Begins with FILE:LINE: MODULE:, then the module's words, or the status's meaning where it had none.
  */
 int kt_call_explain(const struct kt_call *call, const char *name, int status, struct kt_err *err);
+
+/**
+ * kt_where_skip - what follows the FILE:LINE: with which kt_call_explain() began a text without name
+ * @lineno, @column: where in the file, 0 if only the line is known
+ */
+const char *kt_where_skip(const struct kt_line *line, const char *text, unsigned *lineno,
+                          unsigned *column);
+
+/** kt_without_name - @text without the module's name before it */
+const char *kt_without_name(const char *text, const char *module);
 
 /** kt_host - what modules are lent; one table for the process */
 extern const struct kt_host kt_host;

@@ -53,6 +53,28 @@ static void turn_start(struct kt_turn *t, const struct kt_budget *b, size_t at, 
                   phase == KT_COMMIT && at + 1 == h->service->write.n);
 }
 
+/* What the change's answer does not tell: a program that has a log shall know of it. */
+static void log_failure(const struct kt_change *c, const struct kt_turn *t, int status)
+{
+    const struct kt_open_options *o = &t->call.budget->handle->options;
+    /* not being there is what `-` before a line allows */
+    const enum kt_log_level level = t->store != NULL ? KT_LOG_WARNING : KT_LOG_INFO;
+    struct kt_err why, text;
+
+    if (o->log == NULL)
+        return;
+    (void)kt_call_explain(&t->call, c->name, status, &why);
+    (void)kt_fail(&text, status, "%s (%s): not done there; 'keyturn repair' makes up for it",
+                  why.msg, kt_status_name(status));
+    o->log(o->cookie, level, text.msg);
+}
+
+/* Only a line whose control calls the failure bad refuses a change, or makes it partial. */
+static bool harms(const struct kt_line *line, int status)
+{
+    return line->control.action[status] == KT_DO_BAD || line->control.action[status] == KT_DO_DIE;
+}
+
 /* The first pass: which lines will be written? */
 static int prepare(struct kt_change *c, const struct kt_budget *b, bool *chosen, struct kt_err *err)
 {
@@ -77,6 +99,8 @@ static int prepare(struct kt_change *c, const struct kt_budget *b, bool *chosen,
         authority = authority || (chosen[at] && t.authority);
         action = kt_run_feed(&run, stack, status);
         kt_tale_keep(&tale, &t.call, c->name, &run, status, action);
+        if (!chosen[at] && status != KT_IGNORE && !t.authority && !harms(t.line, status))
+            log_failure(c, &t, status);
         if (status == KT_CONFIG_ERROR || kt_budget_cancelled(b))
             kt_run_end(&run, stack, status == KT_CONFIG_ERROR ? status : KT_CANCELLED);
         kt_call_done(&t.call);
@@ -88,12 +112,6 @@ static int prepare(struct kt_change *c, const struct kt_budget *b, bool *chosen,
         return kt_fail(err, KT_MODULE_ERROR, "%s: the authority, %s: %s, took no part", c->name,
                        kt_line_where(h->service->authority, where), h->service->authority->module);
     return KT_SUCCESS;
-}
-
-/* After the authority, only a line whose control calls the failure bad makes the change partial. */
-static bool harms(const struct kt_line *line, int status)
-{
-    return line->control.action[status] == KT_DO_BAD || line->control.action[status] == KT_DO_DIE;
 }
 
 static int commit(struct kt_change *c, const struct kt_budget *b, const bool *chosen,
@@ -116,12 +134,12 @@ static int commit(struct kt_change *c, const struct kt_budget *b, const bool *ch
             return kt_call_explain(&t.call, c->name, rc, err);
         }
         if (rc != KT_SUCCESS && rc != KT_IGNORE) {
-            if (harms(t.line, rc) && !partial) {
+            if (!harms(t.line, rc) || partial) {
+                log_failure(c, &t, rc);
+            } else {
                 partial = true;
                 (void)kt_call_explain(&t.call, c->name, rc, &why);
             }
-            kt_host.log(&t.call, KT_LOG_WARNING, "%s: not done here: %s: %s", c->name,
-                        kt_status_name(rc), t.call.err.msg);
         }
         kt_call_done(&t.call);
     }

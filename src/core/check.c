@@ -7,14 +7,16 @@ struct checking {
     void *cookie;
 };
 
+/* @text may begin with the place: a finding has that apart. */
 static void tell(const struct checking *c, enum kt_log_level level, const struct kt_line *line,
                  const char *text)
 {
-    const struct kt_finding f = { .level = level,
-                                  .file = line != NULL ? line->file : "",
-                                  .line = line != NULL ? line->lineno : 0,
-                                  .text = text };
+    struct kt_finding f = { .level = level, .file = "", .text = text };
 
+    if (line != NULL) {
+        f.file = line->file;
+        f.text = kt_where_skip(line, text, &f.line, &f.column);
+    }
     if (c->finding != NULL)
         c->finding(c->cookie, &f);
 }
@@ -60,7 +62,8 @@ int kt_check(const char *service, const struct kt_open_options *options,
     const struct checking c = { finding, cookie };
     struct kt_err own;
     struct kt_handle *h = NULL;
-    int rc = kt_handle_open(service != NULL ? service : "deepseek", options, NULL, &h, &own);
+    int rc = kt_handle_open(service != NULL ? service : KT_SERVICE_DEFAULT, options, NULL, &h,
+                            &own);
 
     if (rc != KT_SUCCESS) {
         tell(&c, KT_LOG_ERROR, NULL, own.msg);

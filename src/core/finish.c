@@ -201,5 +201,8 @@ int kt_ask_finish(struct kt_ask *ask, const struct kt_budget *budget, struct kt_
     else if (status == KT_DENIED || status == KT_DISABLED ||
              (status == KT_NOT_FOUND && !is_plain(ask)))
         kt_forget(budget, ask->name, NULL, true);
+    if (h->service->read.n == 0)
+        return kt_fail(err, status, "%s: service '%s' has no read lines: nothing can be read",
+                       ask->name, h->service->name);
     return kt_tale_tell(&ask->tale, ask->name, h->service->name, status, err);
 }

@@ -193,15 +193,30 @@ out:
     return rc;
 }
 
+/* It works, on the default store: by that a mistyped name would go unnoticed. */
+static void log_mistyped(const struct kt_handle *h)
+{
+    struct kt_err text;
+
+    if (h->options.log == NULL)
+        return;
+    (void)kt_fail(&text, KT_SUCCESS, "there is no file for service '%s': the default store is used",
+                  h->service->name);
+    h->options.log(h->options.cookie, KT_LOG_WARNING, text.msg);
+}
+
 int kt_open(const char *service, const struct kt_open_options *options, struct kt_handle **out,
             struct kt_err *err)
 {
     /* A name and no path: a privileged program may hand on what its user said. */
-    const int rc = service != NULL ? kt_service_name_check(service, err) : KT_SUCCESS;
+    int rc = service != NULL ? kt_service_name_check(service, err) : KT_SUCCESS;
 
     if (rc != KT_SUCCESS)
         return rc;
-    return kt_handle_open(service != NULL ? service : "deepseek", options, NULL, out, err);
+    rc = kt_handle_open(service != NULL ? service : KT_SERVICE_DEFAULT, options, NULL, out, err);
+    if (rc == KT_SUCCESS && !kt_service_is_usual((*out)->service))
+        log_mistyped(*out);
+    return rc;
 }
 
 void kt_close(struct kt_handle *h)

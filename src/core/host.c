@@ -118,16 +118,23 @@ static int host_sleep(struct kt_call *call, int64_t ms)
 static int host_prompt(struct kt_call *call, const char *text, bool echo, char *buf, size_t len)
 {
     const struct kt_open_options *o = &call->budget->handle->options;
+    size_t shown = strlen(text);
     int n;
 
+    while (shown > 0 && strchr(" :", text[shown - 1]) != NULL)
+        shown--;
     if (!call->budget->may_prompt || o->prompt == NULL)
-        return -host_fail(call, KT_LOCKED,
-                          "it needs a person's answer, and nobody may be asked here");
+        return -host_fail(
+            call, KT_LOCKED,
+            "a person has to answer '%.*s', and nobody may be asked here: there is no "
+            "terminal, or the program does not allow it",
+            (int)shown, text);
     n = o->prompt(o->cookie, text, echo, buf, len, host_left_ms(call), host_cancel_fd(call));
     if (n > (int)len)
         return -host_fail(call, KT_INVALID, "the answer is longer than %zu bytes", len);
     if (n < 0)
-        return -host_fail(call, -n, "the question was not answered: %s", kt_status_meaning(-n));
+        return -host_fail(call, -n, "'%.*s' was not answered: %s", (int)shown, text,
+                          kt_status_meaning(-n));
     return n;
 }
 
@@ -244,6 +251,13 @@ static void host_print(struct kt_call *call, const char *fmt, ...)
     (void)kt_vfail(&text, KT_SUCCESS, fmt, ap);
     va_end(ap);
     call->sink->print(call->sink->cookie, text.msg);
+    explicit_bzero(&text, sizeof text); /* may have been a recovery code */
+}
+
+static void host_progress(struct kt_call *call, uint64_t done, uint64_t total)
+{
+    if (call->sink != NULL && call->sink->progress != NULL)
+        call->sink->progress(call->sink->cookie, done, total);
 }
 
 const struct kt_host kt_host = {
@@ -265,4 +279,5 @@ const struct kt_host kt_host = {
     .get_secret = host_get_secret,
     .put_secret = host_put_secret,
     .print = host_print,
+    .progress = host_progress,
 };

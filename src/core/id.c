@@ -2,7 +2,6 @@
 #include "id.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -11,6 +10,8 @@
 
 #define UUID_LEN (KT_UUID_SIZE - 1)
 #define NS_PER_MS 1000000
+
+static const char hex[] = "0123456789abcdef";
 
 /* A kernel whose pool is not yet seeded is an answer, not a wait: no deadline reaches in here. */
 static int fill_random(void *buf, size_t len, struct kt_err *err)
@@ -24,7 +25,7 @@ static int fill_random(void *buf, size_t len, struct kt_err *err)
 int kt_id_make(int64_t wall_ns, char id[KT_ID_SIZE], struct kt_err *err)
 {
     uint8_t random[8];
-    uint64_t ms, fraction, low = 0;
+    uint64_t ms, fraction, high, low = 0;
     int rc;
 
     rc = fill_random(random, sizeof(random), err);
@@ -37,9 +38,16 @@ int kt_id_make(int64_t wall_ns, char id[KT_ID_SIZE], struct kt_err *err)
     for (size_t i = 0; i < sizeof(random); i++)
         low = low << 8 | random[i];
     low = (low & 0x3fffffffffffffffU) | 0x8000000000000000U; /* variant 10 */
-    snprintf(id, KT_ID_SIZE, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(ms >> 16 & 0xffffffffU),
-             (unsigned)(ms & 0xffff), (unsigned)fraction, (unsigned)(low >> 48),
-             (unsigned long long)(low & 0xffffffffffffU));
+    high = ms << 16 | 0x7000 | fraction;
+    for (size_t i = 0, digit = 0; i < UUID_LEN; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            id[i] = '-';
+            continue;
+        }
+        id[i] = hex[(digit < 16 ? high : low) >> (60 - digit % 16 * 4) & 0xf];
+        digit++;
+    }
+    id[UUID_LEN] = '\0';
     return KT_SUCCESS;
 }
 
@@ -51,7 +59,6 @@ int kt_id_new(char id[KT_ID_SIZE])
 bool kt_id_is_ours(const char *id)
 {
     static const char shape[] = "xxxxxxxx-xxxx-7xxx-Vxxx-xxxxxxxxxxxx";
-    static const char hex[] = "0123456789abcdef";
 
     for (size_t i = 0; i < UUID_LEN; i++) { /* a shorter id ends in a NUL, which fits nowhere */
         if (shape[i] == 'x' || shape[i] == 'V') {
@@ -91,10 +98,12 @@ int kt_id_check(const char *id, struct kt_err *err)
 
 int64_t kt_id_ms(const char *id)
 {
-    unsigned long high;
-    unsigned low;
+    int64_t ms = 0;
 
-    if (!kt_id_is_ours(id) || sscanf(id, "%8lx-%4x", &high, &low) != 2)
+    if (!kt_id_is_ours(id))
         return 0;
-    return (int64_t)high << 16 | low;
+    for (size_t i = 0; i < 13; i++) /* twelve digits, and the dash among them */
+        if (id[i] != '-')
+            ms = ms << 4 | (id[i] <= '9' ? id[i] - '0' : id[i] - 'a' + 10);
+    return ms;
 }

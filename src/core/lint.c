@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct lint {
     const struct kt_service *s;
@@ -172,6 +173,13 @@ static bool is_written(const struct kt_service *s, const struct kt_line *l)
     return false;
 }
 
+static void lint_absent(const struct lint *t, const struct kt_line *l)
+{
+    if (l->place < 0 && l->absent_ok)
+        say(t, KT_LOG_INFO, l,
+            "module '%s' is not installed: the line answers unavailable until it is", l->module);
+}
+
 static void lint_read(const struct lint *t, size_t i)
 {
     const struct kt_line *l = &t->s->read.lines[i];
@@ -179,19 +187,20 @@ static void lint_read(const struct lint *t, size_t i)
 
     if (l->substack)
         return;
+    lint_absent(t, l);
     if (kt_line_is_override(t->s, l))
         say(t, KT_LOG_INFO, l,
             "'%s' is an override: its values are served whatever their age and say so; rotation "
             "does not reach it",
             l->module);
     lint_weaker(t, i);
-    if (l->core.fill && kt_line_is_follower(t->s, l) && !is_written(t->s, l))
+    if (l->core.fill && kt_line_is_override(t->s, l))
+        say(t, KT_LOG_WARNING, l, "fill means nothing here: overrides are never filled");
+    else if (l->core.fill && kt_line_is_follower(t->s, l) && !is_written(t->s, l))
         say(t, KT_LOG_WARNING, l,
             "fill makes copies in '%s' that no write line renews or deletes: they last up to "
             "max-stale=%s",
-            l->module,
-            l->core.max_stale_ms == KT_FOREVER ? "none"
-                                               : kt_duration_print(l->core.max_stale_ms, stale));
+            l->module, kt_duration_print(l->core.max_stale_ms, stale));
     if (l->core.fill && !kt_line_is_follower(t->s, l))
         say(t, KT_LOG_WARNING, l, "fill means nothing here: '%s' is %s", l->module,
             kt_line_is_authority(t->s, l) ? "the authority" : "no follower");
@@ -216,6 +225,7 @@ static void lint_write(const struct lint *t, const struct kt_line *l)
 
     if (l->substack)
         return;
+    lint_absent(t, l);
     if (p != NULL && p->protection == KT_CLASS_MEMORY && p->role != KT_ROLE_TEST)
         say(t, KT_LOG_WARNING, l,
             "'%s' keeps values in memory only: what is written is lost with it", l->module);
@@ -249,7 +259,7 @@ static void lint_authority(const struct lint *t)
     }
     if (a == NULL)
         return;
-    if (!read)
+    if (!read && t->s->read.n > 0)
         say(t, KT_LOG_WARNING, a,
             "no read line names the authority '%s': what is written here is not read from it",
             a->module);
@@ -295,15 +305,39 @@ static void lint_policies(const struct lint *t)
     }
 }
 
+/* ---- the whole --------------------------------------------------------------------------------- */
+
+/* The default service needs no file; another one's name may be mistyped, or be meant as a path. */
+static void lint_builtin(const struct lint *t)
+{
+    const struct kt_service *s = t->s;
+    const bool here = access(s->name, F_OK) == 0;
+
+    say(t, kt_service_is_usual(s) ? KT_LOG_INFO : KT_LOG_WARNING, &s->read.lines[0],
+        "there is no file for service '%s': its secrets lie in the default file store%s%s%s",
+        s->name, here ? "; to check the file that lies here, say ./" : "", here ? s->name : "",
+        here ? ", with a '/' as a path has" : "");
+}
+
+static void lint_facilities(const struct lint *t)
+{
+    const struct kt_line whole = { .file = t->s->files[0] };
+
+    if (t->s->read.n == 0)
+        say(t, KT_LOG_WARNING, &whole, "there are no read lines: nothing can be read");
+    if (t->s->read.n == 0 && t->s->write.n == 0) /* with read lines alone it is read only */
+        say(t, KT_LOG_WARNING, &whole, "there are no write lines: nothing can be stored");
+}
+
 void kt_service_lint(const struct kt_service *s, void (*finding)(void *, const struct kt_finding *),
                      void *cookie)
 {
     const struct lint t = { s, finding, cookie };
 
     if (s->builtin)
-        say(&t, KT_LOG_INFO, &s->read.lines[0],
-            "there is no file for service '%s': its secrets lie in the default file store",
-            s->name);
+        lint_builtin(&t);
+    else
+        lint_facilities(&t);
     lint_reach(&t, &s->read);
     lint_reach(&t, &s->write);
     for (size_t i = 0; i < s->read.n; i++)

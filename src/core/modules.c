@@ -3,6 +3,7 @@
 #include "load.h"
 #include "places.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -46,12 +47,81 @@ static const char *word(const char *const *words, size_t n, uint32_t i)
     return i < n ? words[i] : "unknown";
 }
 
+static void fill_options(const struct kt_option *from, size_t n, struct kt_module_option *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (struct kt_module_option){
+            from[i].name, word(types, 7, (uint32_t)from[i].type & ~(uint32_t)KT_OPTION_OPERAND),
+            from[i].def, from[i].help
+        };
+}
+
+/* "TO [replace] [label=STRING]": the operand comes first. */
+static char *synopsis_of(const struct kt_option *options, size_t n)
+{
+    char *out = NULL;
+    size_t size;
+    FILE *f = open_memstream(&out, &size);
+    const char *blank = "";
+
+    if (f == NULL)
+        return NULL;
+    for (int operand = 1; operand >= 0; operand--) {
+        for (size_t i = 0; i < n; i++) {
+            const int type = options[i].type & ~KT_OPTION_OPERAND;
+
+            if (((options[i].type & KT_OPTION_OPERAND) != 0) != (operand != 0))
+                continue;
+            (void)fputs(blank, f);
+            if (operand != 0)
+                for (const char *p = options[i].name; *p != '\0'; p++)
+                    (void)fputc(toupper((unsigned char)*p), f);
+            else if (type == KT_OPTION_FLAG)
+                (void)fprintf(f, "[%s]", options[i].name);
+            else
+                (void)fprintf(f, "[%s=%s]", options[i].name, word(types, 7, (uint32_t)type));
+            blank = " ";
+        }
+    }
+    return fclose(f) == 0 ? out : NULL;
+}
+
+static void free_verbs(struct kt_module_verb *verbs, size_t n)
+{
+    for (size_t i = 0; verbs != NULL && i < n; i++) {
+        free((char *)verbs[i].synopsis);
+        free((void *)verbs[i].options);
+    }
+    free(verbs);
+}
+
+static struct kt_module_verb *verbs_of(const struct kt_module *m, size_t n)
+{
+    struct kt_module_verb *verbs = calloc(n + 1, sizeof *verbs);
+
+    for (size_t i = 0; verbs != NULL && i < n; i++) {
+        const struct kt_verb *v = &m->verbs[i];
+        const size_t noptions = count_options(v->options);
+        struct kt_module_option *options = calloc(noptions + 1, sizeof *options);
+
+        verbs[i] = (struct kt_module_verb){ v->name, synopsis_of(v->options, noptions), v->help,
+                                            options, noptions };
+        if (options == NULL || verbs[i].synopsis == NULL) {
+            free_verbs(verbs, n);
+            return NULL;
+        }
+        fill_options(v->options, noptions, options);
+    }
+    return verbs;
+}
+
 static int tell_loaded(const struct telling *t, const char *path, const struct kt_module *m,
                        struct kt_err *err)
 {
     const size_t noptions = count_options(m->options), nverbs = count_verbs(m->verbs);
-    struct kt_module_option *rows = calloc(noptions + nverbs + 1, sizeof *rows);
-    struct kt_module_info info = {
+    struct kt_module_option *options = calloc(noptions + 1, sizeof *options);
+    struct kt_module_verb *verbs = verbs_of(m, nverbs);
+    const struct kt_module_info info = {
         .size = sizeof info,
         .path = path,
         .name = m->name,
@@ -65,24 +135,23 @@ static int tell_loaded(const struct telling *t, const char *path, const struct k
         .value_min = m->value_min,
         .value_max = m->value_max,
         .name_max = m->name_max,
-        .options = rows,
+        .options = options,
         .noptions = noptions,
+        .verbs = verbs,
         .nverbs = nverbs,
         .role = word(roles, 5, m->role),
     };
+    int rc = KT_SUCCESS;
 
-    if (rows == NULL)
-        return kt_fail(err, KT_NO_MEMORY, "out of memory");
-    info.verbs = rows + noptions;
-    for (size_t i = 0; i < noptions; i++)
-        rows[i] = (struct kt_module_option){ m->options[i].name, word(types, 7, m->options[i].type),
-                                             m->options[i].def, m->options[i].help };
-    for (size_t i = 0; i < nverbs; i++)
-        rows[noptions + i] = (struct kt_module_option){ m->verbs[i].name, "", NULL,
-                                                        m->verbs[i].help };
-    t->module(t->cookie, &info);
-    free(rows);
-    return KT_SUCCESS;
+    if (options == NULL || verbs == NULL) {
+        rc = kt_fail(err, KT_NO_MEMORY, "out of memory");
+    } else {
+        fill_options(m->options, noptions, options);
+        t->module(t->cookie, &info);
+    }
+    free(options);
+    free_verbs(verbs, nverbs);
+    return rc;
 }
 
 static int look_at(const struct telling *t, const char *dir, const char *name, struct kt_err *err)

@@ -11,11 +11,11 @@
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ" LOWER DIGITS "_+=.@-"
 #define SERVICE_MAX 64
 
-/* What is wrong with one part of @len bytes; NULL = nothing. */
-typedef const char *(*part_rule)(const char *part, size_t len);
+/* What is wrong with one part of @len bytes, and at which of them; NULL = nothing. */
+typedef const char *(*part_rule)(const char *part, size_t len, size_t *at);
 
 /* By table: a name is checked in every call, and strspn() builds its own each time. */
-static bool has_only_name_chars(const char *part, size_t len)
+static size_t span_name_chars(const char *part, size_t len)
 {
     static const bool allowed[256] = {
         ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true,
@@ -25,37 +25,40 @@ static bool has_only_name_chars(const char *part, size_t len)
 
     for (size_t i = 0; i < len; i++)
         if (!allowed[(unsigned char)part[i]])
-            return false;
-    return true;
+            return i;
+    return len;
 }
 
-static const char *check_part(const char *part, size_t len)
+static const char *check_part(const char *part, size_t len, size_t *at)
 {
+    *at = 0;
     if (len == 0)
         return "has an empty part";
     if (part[0] == '.' && (len == 1 || (len == 2 && part[1] == '.')))
         return "has a part '.' or '..'";
-    if (!has_only_name_chars(part, len))
-        return "has a character that is none of A-Z a-z 0-9 _ + = . @ - /";
-    return NULL;
+    *at = span_name_chars(part, len);
+    return *at < len ? "has a character that is none of A-Z a-z 0-9 _ + = . @ - /" : NULL;
 }
 
-static const char *check_pattern_part(const char *part, size_t len)
+static const char *check_pattern_part(const char *part, size_t len, size_t *at)
 {
+    *at = 0;
     if (len == 2 && part[0] == '*' && part[1] == '*')
         return NULL;
     for (size_t i = 1; i < len; i++)
         if (part[i] == '*' && part[i - 1] == '*')
             return "has '**' in a part that is more than that";
-    if (len > 0 && strspn(part, NAME_CHARS "*") < len)
+    *at = strspn(part, NAME_CHARS "*");
+    if (*at < len)
         return "has a character that is none of A-Z a-z 0-9 _ + = . @ - / *";
-    return memchr(part, '*', len) != NULL ? NULL : check_part(part, len);
+    return memchr(part, '*', len) != NULL ? NULL : check_part(part, len, at);
 }
 
 static int check_parts(const char *what, const char *text, part_rule rule, struct kt_err *err)
 {
     const char *part = text;
     const char *problem;
+    size_t at;
 
     if (text == NULL || *text == '\0')
         return kt_fail(err, KT_INVALID, "the %s is empty", what);
@@ -65,10 +68,10 @@ static int check_parts(const char *what, const char *text, part_rule rule, struc
     for (;;) {
         size_t len = strcspn(part, "/");
 
-        problem = rule(part, len);
+        problem = rule(part, len, &at);
         if (problem != NULL)
             return kt_fail(err, KT_INVALID, "the %s '%s' %s (byte %zu)", what, text, problem,
-                           (size_t)(part - text) + 1);
+                           (size_t)(part - text) + at + 1);
         if (part[len] == '\0')
             return KT_SUCCESS;
         part += len + 1;

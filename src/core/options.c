@@ -180,12 +180,24 @@ static const struct {
     [KT_OPTION_CHOICE] = { set_choice, "one of " },
 };
 
+static int type_of(const struct kt_option *o)
+{
+    return o->type & ~KT_OPTION_OPERAND;
+}
+
+/* For those who write service files as they write shell. */
+static const char *quotes_hint(const char *text)
+{
+    return strpbrk(text, "\"'") != NULL ? "; quotes mean nothing here, [path=/a b] holds a blank"
+                                        : "";
+}
+
 /* @value is what follows the `=`. */
 static int set_value(const struct place *p, const struct kt_option *o, const char *value,
                      struct kt_arg *arg, struct kt_err *err)
 {
     char quoted[KT_QUOTE_SIZE];
-    int rc = types[o->type].set(value, o, arg);
+    int rc = types[type_of(o)].set(value, o, arg);
 
     if (rc == KT_SUCCESS)
         return rc;
@@ -193,9 +205,9 @@ static int set_value(const struct place *p, const struct kt_option *o, const cha
         return kt_fail(err, rc, "%s: out of memory", p->where);
     if (rc != KT_INVALID)
         return refuse(p, err, "option '%s': no home directory is known for '~/'", o->name);
-    return refuse(p, err, "option '%s': expected %s%s, found '%s'", o->name,
-                  types[o->type].expected, o->type == KT_OPTION_CHOICE ? choices(o) : "",
-                  kt_quote(value, quoted));
+    return refuse(p, err, "option '%s': expected %s%s, found '%s'%s", o->name,
+                  types[type_of(o)].expected, type_of(o) == KT_OPTION_CHOICE ? choices(o) : "",
+                  kt_quote(value, quoted), quotes_hint(value));
 }
 
 static bool is_named(const struct kt_word *w, const struct kt_option *o)
@@ -210,7 +222,7 @@ static int set_given(const struct place *p, const struct kt_option *o, struct kt
 {
     const char *value = strchr(p->word->text, '=');
 
-    if (o->type == KT_OPTION_FLAG && value != NULL)
+    if (type_of(o) == KT_OPTION_FLAG && value != NULL)
         return refuse(p, err, "expected '%s' alone, found a value after it", o->name);
     if (o->type != KT_OPTION_FLAG && value == NULL)
         return refuse(p, err, "expected '%s=...', found '%s' alone", o->name, o->name);
@@ -232,7 +244,7 @@ static int set_default(const char *where, const struct kt_option *o, struct kt_a
     char *first;
     int rc;
 
-    first = o->type == KT_OPTION_CHOICE ? strndup(o->def, strcspn(o->def, "|")) : strdup(o->def);
+    first = type_of(o) == KT_OPTION_CHOICE ? strndup(o->def, strcspn(o->def, "|")) : strdup(o->def);
     if (first == NULL)
         return kt_fail(err, KT_NO_MEMORY, "%s: out of memory", where);
     *arg = (struct kt_arg){ .name = o->name };
@@ -255,8 +267,8 @@ static int check_known(const struct kt_option *table, const struct place *p, str
                                      used > 0 ? " " : "", o->name);
     }
     (void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(p->word->text, "="), p->word->text);
-    return refuse(p, err, "unknown option '%s': expected %s%s", kt_quote(key, quoted),
-                  used > 0 ? "one of " : "none", known);
+    return refuse(p, err, "unknown option '%s': expected %s%s%s", kt_quote(key, quoted),
+                  used > 0 ? "one of " : "none", known, quotes_hint(key));
 }
 
 int kt_options_parse(const struct kt_option *table, const struct kt_word *words, size_t nwords,
@@ -287,7 +299,7 @@ int kt_options_parse(const struct kt_option *table, const struct kt_word *words,
                 rc = set_given(&p, &table[r], &list[n++], err);
             given = &words[i];
         }
-        if (given == NULL && table[r].def != NULL && table[r].type != KT_OPTION_FLAG)
+        if (given == NULL && table[r].def != NULL && type_of(&table[r]) != KT_OPTION_FLAG)
             rc = set_default(where, &table[r], &list[n++], err);
     }
     if (rc != KT_SUCCESS) {

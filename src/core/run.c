@@ -5,9 +5,11 @@
 #include "name.h"
 #include "places.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /**
  * struct running - a verb under way
@@ -23,6 +25,9 @@ struct running {
     struct kt_word *verb_words;
     size_t nopen;
     size_t nverb;
+    const struct kt_call_options *options;
+    void (*print)(void *cookie, const char *text);
+    void *cookie;
 };
 
 static bool names_option(const struct kt_option *table, const char *word)
@@ -43,22 +48,72 @@ static const struct kt_verb *find_verb(const struct kt_module *m, const char *ve
     return NULL;
 }
 
+static const struct kt_option *operand_of(const struct kt_verb *v)
+{
+    for (const struct kt_option *o = v->options; o != NULL && o->name != NULL; o++)
+        if ((o->type & KT_OPTION_OPERAND) != 0)
+            return o;
+    return NULL;
+}
+
+/* A word as the verb's table knows it, on the heap: `NAME=` before an operand, whole paths. */
+static int complete_word(const struct running *r, const struct kt_verb *v, const char *word,
+                         char **out, struct kt_err *err)
+{
+    const struct kt_option *o = operand_of(v);
+    const size_t n = o != NULL ? strlen(o->name) : 0;
+    char here[PATH_MAX] = "";
+    const char *slash = "";
+    const char *value = word;
+    bool plain = o == NULL;
+
+    if (o != NULL && strncmp(word, o->name, n) == 0 && word[n] == '=')
+        value = word + n + 1;
+    else if (o != NULL)
+        plain = names_option(v->options, word) || names_option(r->own.ops.options, word);
+    if (!plain && (o->type & ~KT_OPTION_OPERAND) == KT_OPTION_PATH && value[0] != '/' &&
+        strncmp(value, "~/", 2) != 0) {
+        if (getcwd(here, sizeof here) == NULL)
+            return kt_fail(err, KT_UNAVAILABLE, "the working directory is not known: %m");
+        slash = "/";
+    }
+    if (plain) {
+        *out = strdup(word);
+    } else if (asprintf(out, "%s=%s%s%s", o->name, here, slash, value) < 0) {
+        *out = NULL;
+    }
+    return *out != NULL ? KT_SUCCESS : kt_fail(err, KT_NO_MEMORY, "out of memory");
+}
+
 /* Words that the verb does not know go to the module's open. */
 static int split_words(struct running *r, const struct kt_verb *v, int argc,
                        const char *const *argv, struct kt_err *err)
 {
+    int rc = KT_SUCCESS;
+
     r->open_words = calloc((size_t)argc + 1, sizeof *r->open_words);
     r->verb_words = calloc((size_t)argc + 1, sizeof *r->verb_words);
     if (r->open_words == NULL || r->verb_words == NULL)
         return kt_fail(err, KT_NO_MEMORY, "out of memory");
     for (int i = 0; i < argc; i++) {
-        const bool verbs = names_option(v->options, argv[i]) ||
-                           !names_option(r->own.ops.options, argv[i]);
-        struct kt_word *w = verbs ? &r->verb_words[r->nverb++] : &r->open_words[r->nopen++];
+        char *text = NULL;
 
-        w->text = (char *)argv[i];
+        rc = complete_word(r, v, argv[i], &text, err);
+        if (rc != KT_SUCCESS)
+            break;
+        if (names_option(v->options, text) || !names_option(r->own.ops.options, text))
+            r->verb_words[r->nverb++].text = text;
+        else
+            r->open_words[r->nopen++].text = text;
     }
-    return KT_SUCCESS;
+    return rc;
+}
+
+static void free_words(struct kt_word *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(words[i].text);
+    free(words);
 }
 
 static int find_module(struct running *r, struct kt_err *err)
@@ -84,10 +139,18 @@ static struct kt_store *store_of(struct kt_handle *h, const char *module)
 
 static void take_print(void *cookie, const char *text)
 {
-    const struct kt_sink *outer = cookie;
+    const struct running *r = cookie;
 
-    if (outer->print != NULL)
-        outer->print(outer->cookie, text);
+    if (r->print != NULL)
+        r->print(r->cookie, text);
+}
+
+static void take_progress(void *cookie, uint64_t done, uint64_t total)
+{
+    const struct running *r = cookie;
+
+    if (r->options != NULL && r->options->progress != NULL)
+        r->options->progress(r->options->cookie, done, total);
 }
 
 static int run_verb(struct running *r, struct kt_store *s, const struct kt_verb *v,
@@ -111,10 +174,9 @@ static int run_verb(struct running *r, struct kt_store *s, const struct kt_verb 
 }
 
 static int run(struct running *r, struct kt_handle *program, const char *verb, int argc,
-               const char *const *argv, const struct kt_call_options *o, struct kt_sink *print,
-               struct kt_err *err)
+               const char *const *argv, struct kt_err *err)
 {
-    const struct kt_sink sink = { .print = take_print, .cookie = print };
+    const struct kt_sink sink = { .print = take_print, .progress = take_progress, .cookie = r };
     const struct kt_verb *v;
     struct kt_store *s;
     struct kt_budget b;
@@ -143,10 +205,12 @@ static int run(struct running *r, struct kt_handle *program, const char *verb, i
         r->own.place = &r->place;
         s = &r->own;
     }
-    rc = kt_budget_begin(&b, r->h, NULL, o, err);
+    rc = kt_budget_begin(&b, r->h, NULL, r->options, err);
     if (rc != KT_SUCCESS)
         return rc;
-    kt_call_start(&call, &b, s->line, r->module, &sink, true);
+    /* a line's timeout= is for reads and writes */
+    kt_call_start(&call, &b, NULL, r->module, &sink, true);
+    call.line = s->line;
     rc = run_verb(r, s, v, &call);
     kt_call_done(&call);
     if (s == &r->own)
@@ -159,22 +223,23 @@ int kt_module_run(struct kt_handle *h, const struct kt_open_options *open_option
                   const struct kt_call_options *options,
                   void (*print)(void *cookie, const char *text), void *cookie, struct kt_err *err)
 {
-    struct running r = { .h = h, .module = module };
-    struct kt_sink sink = { .print = print, .cookie = cookie };
+    struct running r = {
+        .h = h, .module = module, .options = options, .print = print, .cookie = cookie
+    };
     int rc = KT_SUCCESS;
 
     (void)pthread_mutex_init(&r.own.lock, NULL);
     if (h == NULL)
         rc = kt_handle_open(NULL, open_options, NULL, &r.h, err);
     if (rc == KT_SUCCESS)
-        rc = run(&r, h, verb, argc, argv, options, &sink, err);
+        rc = run(&r, h, verb, argc, argv, err);
     if (atomic_load(&r.own.ready))
         r.own.ops.close(r.own.state);
     if (h == NULL)
         kt_close(r.h);
     (void)pthread_mutex_destroy(&r.own.lock);
-    free(r.open_words);
-    free(r.verb_words);
+    free_words(r.open_words, r.nopen);
+    free_words(r.verb_words, r.nverb);
     kt_place_done(&r.place);
     return rc;
 }

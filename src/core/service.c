@@ -337,6 +337,11 @@ out:
     return rc;
 }
 
+bool kt_service_is_usual(const struct kt_service *s)
+{
+    return !s->builtin || strcmp(s->name, KT_SERVICE_DEFAULT) == 0;
+}
+
 static void stack_done(struct kt_stack *stack)
 {
     for (size_t i = 0; i < stack->n; i++)

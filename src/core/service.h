@@ -7,6 +7,7 @@
 
 #include <keyturn/keyturn.h>
 
+#define KT_SERVICE_DEFAULT "deepseek"
 #define KT_DEPTH_MAX 16     /* @include, include and substack */
 #define KT_FILE_MAX 1048576 /* bytes of a service file */
 #define KT_LINES_MAX 4096
@@ -151,6 +152,9 @@ struct kt_service {
 int kt_service_read(const char *service, const struct kt_open_options *options,
                     struct kt_service **out, struct kt_err *err) KT_MUST_CHECK;
 void kt_service_free(struct kt_service *s);
+
+/** kt_service_is_usual - it has a file, or is the one that needs none */
+bool kt_service_is_usual(const struct kt_service *s);
 
 /** kt_line_is_authority - does the line name the authority's store? */
 bool kt_line_is_authority(const struct kt_service *s, const struct kt_line *line);

@@ -201,12 +201,48 @@ bool kt_line_is_override(const struct kt_service *s, const struct kt_line *line)
 
 /* ---- ages ------------------------------------------------------------------------------------- */
 
+/* Options that only one of the lines has, by name: values may be nobody's business. */
+static void add_missing(const struct kt_line *a, const struct kt_line *b, char *out, size_t size)
+{
+    for (size_t i = 0; i < a->nwords; i++) {
+        const int len = (int)strcspn(a->words[i].text, "=");
+        char name[KT_QUOTE_SIZE + 2], quoted[KT_QUOTE_SIZE];
+        const size_t used = strlen(out);
+        bool there = false;
+
+        for (size_t k = 0; k < b->nwords; k++)
+            there = there || strcmp(a->words[i].text, b->words[k].text) == 0;
+        (void)snprintf(quoted, sizeof(quoted), "%.*s", len, a->words[i].text);
+        (void)snprintf(name, sizeof(name), "'%s'", quoted);
+        if (!there && strstr(out, name) == NULL)
+            (void)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+    }
+}
+
+/* Two lines of one module: perhaps one store was meant. */
+static int refuse_differing(const struct kt_service *s, const struct kt_line *l, struct kt_err *err)
+{
+    char names[200] = "";
+
+    add_missing(l, s->authority, names, sizeof(names));
+    add_missing(s->authority, l, names, sizeof(names));
+    return refuse(
+        l, err,
+        "this line and the authority on line %u differ in %s: give both the same options, "
+        "or the same store=LABEL; or, if this is another store, which holds copies, "
+        "max-stale=1h",
+        s->authority->lineno, names[0] != '\0' ? names : "their options");
+}
+
 static int settle_ages(const struct kt_service *s, struct kt_line *l, struct kt_err *err)
 {
     struct kt_core_options *c = &l->core;
     const unsigned given = c->given & (KT_GIVEN_TTL | KT_GIVEN_MAX_STALE);
     char ttl[24], stale[24];
 
+    if (kt_line_role(s, l) == KT_ROLE_STORE && kt_line_is_follower(s, l) &&
+        (given & KT_GIVEN_MAX_STALE) == 0 && strcmp(l->module, s->authority->module) == 0)
+        return refuse_differing(s, l, err);
     if (kt_line_role(s, l) == KT_ROLE_STORE && kt_line_is_follower(s, l) &&
         (given & KT_GIVEN_MAX_STALE) == 0)
         return refuse(l, err,

@@ -197,7 +197,9 @@ int kt_delete(struct kt_handle *h, const char *name, const struct kt_delete_opti
 {
     static const struct kt_delete_options none = { .size = sizeof none };
     const struct kt_delete_options *o = options != NULL ? options : &none;
-    const struct kt_call_options co = { sizeof co, o->timeout_ms, o->may_prompt };
+    const struct kt_call_options co = { .size = sizeof co,
+                                        .timeout_ms = o->timeout_ms,
+                                        .may_prompt = o->may_prompt };
     struct deleting d = { .change = { .name = name, .turn = delete_turn, .absent_ok = true },
                           .del = { .size = sizeof d.del,
                                    .purge = o->purge,

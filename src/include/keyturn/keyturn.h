@@ -83,7 +83,8 @@ struct kt_clock {
  *              privileged.
  * @module_dir: absolute; load modules from here; NULL = the compiled-in place. Refused when
  *              privileged. For the command line and for tests.
- * @log:        told of what has no place in an answer (a failed fill); NULL = silence
+ * @log:        told of what has no place in an answer (a failed fill, a follower's failed write that
+ *              does not count, a mistyped service); NULL = silence
  * @prompt:     asks a person: writes at most @len bytes to @buf (no NUL) and returns how many, or
  *              a negative enum kt_status. @deadline_ms is what is left; @cancel_fd becomes readable
  *              when the call is cancelled. NULL = nobody can be asked.
@@ -105,11 +106,15 @@ struct kt_open_options {
  * struct kt_call_options - what every call understands
  * @timeout_ms: for the whole call; 0 = 10,000; at most a day
  * @may_prompt: a person may be asked
+ * @progress:   told of kt_module_run() how far a long verb is; @total 0: nobody knows yet. NULL: none
+ * @cookie:     for @progress
  */
 struct kt_call_options {
     size_t size;
     int64_t timeout_ms;
     bool may_prompt;
+    void (*progress)(void *cookie, uint64_t done, uint64_t total);
+    void *cookie;
 };
 
 /**
@@ -253,7 +258,8 @@ struct kt_item {
     struct kt_info info;
 };
 
-/** struct kt_line_status - how a line fared: a list is never silently short */
+/** struct kt_line_status - how a line fared: a list is never silently short; @msg has neither the place
+ * nor the module in it */
 struct kt_line_status {
     int status;
     uint32_t line;
@@ -271,6 +277,19 @@ struct kt_line_status {
  */
 KT_API int kt_list(struct kt_handle *h, const char *prefix, const struct kt_call_options *options,
                    struct kt_list **out, struct kt_err *err) KT_MUST_CHECK;
+
+/**
+ * kt_list_each - the same, a row at a time in no order, for more names than fit in memory
+ * @each:  told of each row, which lives during the callback; what is not KT_SUCCESS ends the list
+ * @lines: how the lines fared, without rows; released with kt_list_free(); may be NULL
+ *
+ * The authority's rows come as its store gives them. Returns what kt_list() returns, or what @each
+ * returned. Rows told before a failure were told.
+ */
+KT_API int kt_list_each(struct kt_handle *h, const char *prefix,
+                        const struct kt_call_options *options,
+                        int (*each)(void *cookie, const struct kt_item *item), void *cookie,
+                        struct kt_list **lines, struct kt_err *err) KT_MUST_CHECK;
 
 /** kt_versions - all versions of a secret, newest first */
 KT_API int kt_versions(struct kt_handle *h, const char *name, const struct kt_call_options *options,
@@ -389,7 +408,8 @@ KT_API int kt_trace(struct kt_handle *h, const char *name, const struct kt_get_o
                     void (*step)(void *cookie, const struct kt_step *step), void *cookie,
                     struct kt_info *info, struct kt_err *err) KT_MUST_CHECK;
 
-/** struct kt_finding - something kt_check() has to say; strings live during the callback */
+/** struct kt_finding - something kt_check() has to say; strings live during the callback, and @text
+ * does not repeat the place */
 struct kt_finding {
     enum kt_log_level level; /* error: the service is refused; warning; info; debug: @text is a
                               * module that is about to be loaded, and may end the process */
@@ -417,6 +437,19 @@ struct kt_module_option {
     const char *help;
 };
 
+/**
+ * struct kt_module_verb - something that a module can do besides
+ * @name:     one word or two
+ * @synopsis: the words that may follow, as "PATH [replace] [label=STRING]"; "" = none
+ */
+struct kt_module_verb {
+    const char *name;
+    const char *synopsis;
+    const char *help;
+    const struct kt_module_option *options;
+    size_t noptions;
+};
+
 /** struct kt_module_info - an installed module; strings live during the callback */
 struct kt_module_info {
     size_t size;
@@ -436,7 +469,7 @@ struct kt_module_info {
     uint64_t name_max;
     const struct kt_module_option *options;
     size_t noptions;
-    const struct kt_module_option *verbs; /* name and help of each verb; type and def unused */
+    const struct kt_module_verb *verbs;
     size_t nverbs;
     const char *role; /* "store", "cache", "agent", "override", "test" */
 };
@@ -542,6 +575,9 @@ struct kt_api {
     int (*status_tell)(int);
     int (*name_check)(const char *, struct kt_err *);
     int (*id_new)(char[KT_ID_SIZE]);
+    int (*list_each)(struct kt_handle *, const char *, const struct kt_call_options *,
+                     int (*)(void *, const struct kt_item *), void *, struct kt_list **,
+                     struct kt_err *);
 };
 
 /** kt_api_get - the one symbol to dlsym(); NULL if @version is not the library's */

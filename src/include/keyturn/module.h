@@ -17,8 +17,9 @@
  *    "Could not ask" is never KT_NOT_FOUND.
  *  - Functions of one state are called from many threads at once; open and close are not.
  *  - Every wait is a poll on host->cancel_fd() until host->left_ms() is over: host->wait() does it.
- *  - Nothing is printed, no signal disposition and no global of the process is changed, and nothing
- *    is loaded, connected or created in open that a later call may not need.
+ *  - Nothing is printed, no signal disposition and no global of the process is changed, no descriptor
+ *    and no thread is left by a call, and nothing is loaded, connected or created in open that a later
+ *    call may not need.
  *  - After fork() the host opens new states in the child and never touches the parent's there; a
  *    module that shares something under its states registers pthread_atfork() handlers.
  *  - Strings and bytes handed in live until the function returns.
@@ -171,10 +172,14 @@ enum kt_option_type {
     KT_OPTION_CHOICE = 6, /* one of def's words after the first, which is the default: "a|a|b|c" */
 };
 
+/* Added to one option's type in a verb's table: a word that is no option is this one's value, and a
+ * relative path is meant from where the program runs. */
+#define KT_OPTION_OPERAND 0x100
+
 /** struct kt_option - a row of an option table; a row with NULL @name ends it */
 struct kt_option {
     const char *name;
-    enum kt_option_type type;
+    int type; /* enum kt_option_type */
     const char *def;
     const char *help; /* one line, no full stop */
 };
@@ -207,7 +212,7 @@ struct kt_open_args {
 /**
  * struct kt_verb - something a module can do besides: `keyturn MODULE VERB [ARG …]`
  *
- * A row with NULL @name ends the table. The verb "viable" answers whether the module can work here
+ * @name is one word, or two as in `slot add`. A row with NULL @name ends the table. The verb "viable" answers whether the module can work here
  * and prints why not and the remedy; `keyturn doctor` calls it.
  */
 struct kt_verb {
@@ -242,6 +247,7 @@ struct kt_verb {
  *               with secret_free; cycles are KT_CONFIG_ERROR
  * put_secret:   the same, written
  * print:        a line of a verb's output
+ * progress:     how far a verb is: @done of @total, which is 0 while nobody knows
  */
 struct kt_host {
     uint32_t abi;
@@ -264,6 +270,7 @@ struct kt_host {
     int (*get_secret)(struct kt_call *call, const char *where, void **data, size_t *len);
     int (*put_secret)(struct kt_call *call, const char *where, const void *data, size_t len);
     void (*print)(struct kt_call *call, const char *fmt, ...) KT_PRINTF(2, 3);
+    void (*progress)(struct kt_call *call, uint64_t done, uint64_t total);
 };
 
 /**
