@@ -188,7 +188,9 @@ like 'a stage that nobody bears' "$rc $err" '^3 .*no version is pending'
 printf 1 | kt set staged --stage pending
 first_staged=$out
 kt get staged
+like 'only pending: says so' "$rc $err" "^3 .*'staged' has no current version; pending is $first_staged"
 kt get staged --stage previous
+like 'no previous: says so' "$rc $err" "^3 .*'staged' has no previous version"
 
 # ---- list ----
 

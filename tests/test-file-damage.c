@@ -298,6 +298,21 @@ START_TEST(rows_of_a_deleted_secret_do_not_fit_a_new_one)
 }
 END_TEST
 
+/* One that does not open, so that it shows: the line is open and has written all along. */
+START_TEST(a_put_takes_the_newest_data_key_whoever_made_it)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(filestore_put(&fs, "a", "before", (char[KT_ID_SIZE]){ "" }, NULL),
+                         KT_SUCCESS);
+        sql("INSERT INTO datakey (id, state, wrapped) SELECT 2, 1, wrapped FROM datakey");
+        ck_assert_int_eq(filestore_put(&fs, "a", "during", (char[KT_ID_SIZE]){ "" }, NULL),
+                         KT_CORRUPT);
+        sql("DELETE FROM datakey WHERE id = 2");
+    }
+    ck_assert_int_eq(filestore_put(&fs, "a", "after", (char[KT_ID_SIZE]){ "" }, NULL), KT_SUCCESS);
+}
+END_TEST
+
 START_TEST(damage_to_the_keys_is_not_taken_for_a_wrong_key)
 {
     static const char *const rows[] = {
@@ -311,7 +326,7 @@ START_TEST(damage_to_the_keys_is_not_taken_for_a_wrong_key)
         "UPDATE store SET id = randomblob(16)",
         "UPDATE store SET id = randomblob(15)",
         "UPDATE store SET index_key = randomblob(80)",
-        "UPDATE store SET format = 2",
+        "UPDATE store SET format = 1",
         "UPDATE store SET sum = randomblob(16)",
         "DELETE FROM store",
         "DELETE FROM datakey",
@@ -347,8 +362,8 @@ END_TEST
 
 START_TEST(a_whole_slot_of_several_is_enough)
 {
-    sql("INSERT INTO slot SELECT 2, 'keyfile', x'', randomblob(80), randomblob(16);"
-        "INSERT INTO slot SELECT 0, 'odd', x'', randomblob(80), randomblob(16)");
+    sql("INSERT INTO slot SELECT 2, 'keyfile', x'', randomblob(80), randomblob(16), 0, '';"
+        "INSERT INTO slot SELECT 0, 'odd', x'', randomblob(80), randomblob(16), 0, ''");
     shut();
     open_again();
     filestore_must_get(&fs, "a", "a-two");
@@ -357,7 +372,7 @@ END_TEST
 
 START_TEST(a_newer_format_is_refused_in_words)
 {
-    sql("PRAGMA user_version = 2");
+    sql("PRAGMA user_version = 3");
     shut();
     open_again();
     ck_assert_int_eq(filestore_get(&fs, "a", NULL), KT_UNSUPPORTED);
@@ -430,6 +445,7 @@ int main(void)
     tcase_add_test(tc, an_older_version_can_be_damaged_and_only_it_is_refused);
     tcase_add_test(tc, a_follower_replaces_what_is_damaged);
     tcase_add_test(tc, rows_of_a_deleted_secret_do_not_fit_a_new_one);
+    tcase_add_test(tc, a_put_takes_the_newest_data_key_whoever_made_it);
     tcase_add_test(tc, damage_to_the_keys_is_not_taken_for_a_wrong_key);
     tcase_add_test(tc, a_whole_slot_of_several_is_enough);
     tcase_add_test(tc, a_newer_format_is_refused_in_words);

@@ -430,7 +430,7 @@ START_TEST(what_is_no_store_is_refused)
         { "empty", NULL, "", KT_CORRUPT },
         { "another database", "CREATE TABLE t (x); INSERT INTO t VALUES (1)", NULL,
           KT_CONFIG_ERROR },
-        { "newer", "PRAGMA user_version = 2; CREATE TABLE t (x)", NULL, KT_UNSUPPORTED },
+        { "newer", "PRAGMA user_version = 3; CREATE TABLE t (x)", NULL, KT_UNSUPPORTED },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -476,6 +476,24 @@ START_TEST(the_verbs_tell_what_is_there)
 }
 END_TEST
 
+/* On one connection: what it knows of the data keys changes under its own hands. */
+START_TEST(a_put_after_a_re_encryption_is_not_under_the_key_that_went)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(filestore_put(&fs, "a", "before", (char[KT_ID_SIZE]){ "" }, NULL),
+                         KT_SUCCESS);
+        modhost_call_reset(&fs.call);
+        ck_assert_int_eq(modhost_verb(fs.m, fs.state, &fs.call, "re-encrypt", NULL), KT_SUCCESS);
+        ck_assert_int_eq(filestore_put(&fs, "a", "after", (char[KT_ID_SIZE]){ "" }, NULL),
+                         KT_SUCCESS);
+        fs.m->close(fs.state);
+        modhost_call_done(&fs.call);
+        filestore_reopen(&fs, NULL);
+        filestore_must_get(&fs, "a", "after");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("file-store");
@@ -497,6 +515,7 @@ int main(void)
     tcase_add_test(tc, a_follower_keeps_what_the_authority_said);
     tcase_add_test(tc, what_the_store_cannot_hold_is_refused_before_the_write);
     tcase_add_test(tc, the_verbs_tell_what_is_there);
+    tcase_add_test(tc, a_put_after_a_re_encryption_is_not_under_the_key_that_went);
     suite_add_tcase(s, tc);
     return kt_harness_run(s);
 }

@@ -18,15 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STR_(x) #x
-#define STR(x) STR_(x)
-
 /* The log in memory: who finds this half done throws it away. */
 static const char first[] = "PRAGMA journal_mode = MEMORY;"
                             "PRAGMA synchronous = FULL;"
                             "BEGIN IMMEDIATE;"
                             "PRAGMA application_id = " KT_APPLICATION_ID ";"
-                            "PRAGMA user_version = " STR(KT_FORMAT) ";" KT_SCHEMA;
+                            "PRAGMA user_version = " KT_FORMAT_TEXT ";" KT_SCHEMA;
 static const char last[] = "COMMIT; PRAGMA journal_mode = WAL;";
 
 static const char *const suffixes[] = { "-journal", "-wal", "-shm", "" };
@@ -72,9 +69,28 @@ static int insert(sqlite3 *db, const char *sql, const struct value *values, size
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int insert_slot(sqlite3 *db, const struct kt_ring *ring, const struct kt_slot *slot)
+{
+    uint8_t sum[KT_SUM_SIZE];
+
+    kt_slot_sum(KT_FORMAT, ring->store_id, slot, sum);
+    return insert(db,
+                  "INSERT INTO slot (id, kind, params, wrapped, sum, created, label)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                  (struct value[]){
+                      { 'i', slot->id, { NULL, 0 } },
+                      { 't', 0, { slot->kind, strlen(slot->kind) } },
+                      { 'b', 0, { slot->params, slot->params_len } },
+                      { 'b', 0, { slot->wrapped, KT_WRAPPED_SIZE } },
+                      { 'b', 0, { sum, sizeof(sum) } },
+                      { 'i', slot->created_ms, { NULL, 0 } },
+                      { 't', 0, { slot->label, strlen(slot->label) } },
+                  },
+                  7);
+}
+
 static int fill(sqlite3 *db, const struct kt_ring *ring)
 {
-    const struct kt_slot *slot = &ring->slots[0];
     const struct kt_datakey *dk = &ring->datakeys[0];
     uint8_t sum[KT_SUM_SIZE];
     int rc = sqlite3_exec(db, first, NULL, NULL, NULL);
@@ -90,18 +106,8 @@ static int fill(sqlite3 *db, const struct kt_ring *ring)
                     },
                     4);
     }
-    if (rc == SQLITE_OK) {
-        kt_slot_sum(ring->store_id, slot, sum);
-        rc = insert(db, "INSERT INTO slot (id, kind, params, wrapped, sum) VALUES (?, ?, ?, ?, ?)",
-                    (struct value[]){
-                        { 'i', slot->id, { NULL, 0 } },
-                        { 't', 0, { slot->kind, strlen(slot->kind) } },
-                        { 'b', 0, { slot->params, slot->params_len } },
-                        { 'b', 0, { slot->wrapped, KT_WRAPPED_SIZE } },
-                        { 'b', 0, { sum, sizeof(sum) } },
-                    },
-                    5);
-    }
+    for (size_t i = 0; rc == SQLITE_OK && i < ring->nslots; i++)
+        rc = insert_slot(db, ring, &ring->slots[i]);
     if (rc == SQLITE_OK)
         rc = insert(db, "INSERT INTO datakey (id, state, wrapped) VALUES (?, ?, ?)",
                     (struct value[]){
@@ -147,7 +153,7 @@ static int sync_file(const char *path, struct kt_fault *f)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc = KT_SUCCESS;
 
-    if (fd < 0 || fsync(fd) != 0)
+    if (fd < 0 || kt_fsync(fd) != 0)
         rc = kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot sync %s", path);
     if (fd >= 0)
         (void)close(fd);

@@ -2,7 +2,7 @@
 
 /*
  * file: secrets in one SQLite file, sealed. What lies where in it: schema.h; how it is sealed: seal.h
- * and record.h; what opens it: keys.h; how threads, processes and forks share it: gate.h, store.h.
+ * and record.h; what opens it: slot.h, unlock.h; how threads, processes and forks share it: gate.h, store.h.
  */
 
 #include "ops.h"
@@ -19,6 +19,8 @@ static const struct kt_option options[] = {
       "/etc/keyturn/store.key" },
     { "passphrase", KT_OPTION_FLAG, NULL,
       "a store that is made here is protected by a passphrase, not by a key file" },
+    { "secret", KT_OPTION_STRING, NULL,
+      "a store that 'keyturn file create' makes here is opened by SERVICE/NAME" },
     { .name = NULL },
 };
 
@@ -36,6 +38,7 @@ static int file_open(const struct kt_host *host, struct kt_call *call,
     const struct kt_arg *path = find_arg(args, "path");
     const struct kt_arg *key = find_arg(args, "key");
     const struct kt_arg *passphrase = find_arg(args, "passphrase");
+    const struct kt_arg *secret = find_arg(args, "secret");
     struct kt_line_state *line = calloc(1, sizeof(*line));
     struct kt_fault f;
     char *store_path = NULL;
@@ -50,7 +53,7 @@ static int file_open(const struct kt_host *host, struct kt_call *call,
         rc = kt_place_key(key != NULL ? key->value : NULL, args->privileged, &key_path, &f);
     if (rc == KT_SUCCESS)
         rc = kt_store_ref(host, store_path, key_path, passphrase != NULL && passphrase->number != 0,
-                          &line->store, &f);
+                          secret != NULL ? secret->value : NULL, &line->store, &f);
     free(store_path);
     free(key_path);
     if (rc != KT_SUCCESS) {

@@ -54,7 +54,24 @@ int kt_found_load(struct kt_session *s, const char *name, struct kt_pick pick,
 /** kt_found_all - the same, all versions opened one after the other */
 int kt_found_all(struct kt_session *s, const char *name, kt_row_fn *row, void *arg,
                  struct kt_found *out) KT_MUST_CHECK;
+
+/** kt_found_at - the same by place: of a secret whose name its head will tell. @row may be NULL */
+int kt_found_at(struct kt_session *s, const uint8_t tag[KT_TAG_SIZE], kt_row_fn *row, void *arg,
+                struct kt_found *out) KT_MUST_CHECK;
+
+/** kt_found_next - the place of the first secret behind @after (NULL: of all); KT_NOT_FOUND, not
+ * explained: there is none */
+int kt_found_next(struct kt_session *s, const uint8_t after[KT_TAG_SIZE],
+                  uint8_t tag[KT_TAG_SIZE]) KT_MUST_CHECK;
 void kt_found_done(const struct kt_host *host, struct kt_found *found);
+
+/**
+ * kt_found_same_store - are the session's keys those of what lies there now?
+ *
+ * Whoever finds nothing asks this: a damaged store may have been restored, in place, from a backup of
+ * another one. KT_CORRUPT, for a second look through a new connection.
+ */
+int kt_found_same_store(struct kt_session *s) KT_MUST_CHECK;
 
 /** kt_found_body - of the picked version, which there is */
 struct kt_body *kt_found_body(struct kt_found *found);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,44 +110,85 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
         buf += n;
         len -= (size_t)n;
     }
-    return fsync(fd) == 0 ? 0 : errno;
+    return kt_fsync(fd) == 0 ? 0 : errno;
 }
 
-/* Under a name of its own until it is whole and synced; link() then gives it its name or finds that
- * somebody was quicker. */
+/* The file gets its name, or somebody was quicker; a crash before that leaves no trace of it. */
+static int make_nameless(const char *path, const uint8_t *key)
+{
+    char *copy = strdup(path);
+    char name[40];
+    int fd = -1;
+    int err;
+
+    if (copy == NULL)
+        return ENOMEM;
+    fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    free(copy);
+    if (fd < 0)
+        return errno;
+    err = write_all(fd, key, KT_KEY_SIZE);
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    if (err == 0 && linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0 &&
+        errno != EEXIST)
+        err = errno;
+    (void)close(fd);
+    return err;
+}
+
+/* The same under a name of its own, where the file system has no others. */
+static int make_named(const char *path, const uint8_t *key)
+{
+    char *temp = NULL;
+    int fd;
+    int err;
+
+    if (asprintf(&temp, "%s.XXXXXX", path) < 0)
+        return ENOMEM;
+    fd = mkostemp(temp, O_CLOEXEC); /* 0600 */
+    err = fd < 0 ? errno : write_all(fd, key, KT_KEY_SIZE);
+    if (err == 0 && link(temp, path) != 0 && errno != EEXIST)
+        err = errno;
+    if (fd >= 0) {
+        (void)unlink(temp);
+        (void)close(fd);
+    }
+    free(temp);
+    return err;
+}
+
+/* Whoever made it may have died before its name was on the disk. What lies in a directory that we
+ * cannot read was not made here. */
+static int sync_name(const char *path, struct kt_fault *f)
+{
+    char *copy = strdup(path);
+    bool readable;
+
+    if (copy == NULL)
+        return kt_fault(f, KT_NO_MEMORY, "out of memory");
+    readable = euidaccess(dirname(copy), R_OK) == 0;
+    free(copy);
+    return readable ? kt_place_sync(path, f) : KT_SUCCESS;
+}
+
 int kt_key_make(const char *path, struct kt_fault *f)
 {
     uint8_t key[KT_KEY_SIZE];
-    char *temp = NULL;
-    int fd = -1;
     int rc = kt_place_make_directory(path, f);
+    int err;
 
     if (rc != KT_SUCCESS)
         return rc;
     if (access(path, F_OK) == 0)
-        return KT_SUCCESS;
+        return sync_name(path, f);
     rc = kt_random(key, sizeof(key), f);
     if (rc != KT_SUCCESS)
         return rc;
-    if (asprintf(&temp, "%s.XXXXXX", path) < 0) {
-        temp = NULL;
-        rc = kt_fault(f, KT_NO_MEMORY, "out of memory");
-        goto out;
-    }
-    fd = mkostemp(temp, O_CLOEXEC); /* 0600 */
-    if (fd < 0) {
-        rc = kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot make the key file %s", path);
-        goto out;
-    }
-    int err = write_all(fd, key, sizeof(key));
-    if (err == 0 && link(temp, path) != 0 && errno != EEXIST)
-        err = errno;
+    err = make_nameless(path, key);
+    if (err == EOPNOTSUPP || err == EISDIR || err == EINVAL || err == ENOENT) /* no /proc, too */
+        err = make_named(path, key);
     rc = err == 0 ? kt_place_sync(path, f)
                   : kt_fault_errno(f, KT_UNAVAILABLE, err, "cannot make the key file %s", path);
-    (void)unlink(temp);
-    (void)close(fd);
-out:
     explicit_bzero(key, sizeof(key));
-    free(temp);
     return rc;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The writer lock: two bytes of a file beside the store, locked with OFD locks, which closing some
- * other descriptor does not lose. A writer takes its turn (byte 1), then the lock (byte 0), then
- * gives the turn back. Whoever has the turn is next, so a writer in a hurry that has just let the lock
- * go cannot take it again before the others: it has to win the turn first.
+ * The writer lock: bytes of a file beside the store, locked with OFD locks, which closing some other
+ * descriptor does not lose. Byte 0 is the lock, the bytes behind it are places in the queue for it.
+ * A writer takes the place behind all that are taken, moves up as those before it become free, and
+ * leaves the queue when it has the lock. So nobody is overtaken, and a writer in a hurry that has just
+ * let the lock go stands behind the others; only beyond KT_PLACES waiting writers it is luck who gets
+ * the last place.
  */
 
 #include "place.h"
@@ -15,13 +17,17 @@
 #include <unistd.h>
 
 #define LOCK 0
-#define TURN 1
+
+static bool lock_bytes(int fd, off_t first, off_t n, short type)
+{
+    struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = first, .l_len = n };
+
+    return fcntl(fd, F_OFD_SETLK, &l) == 0;
+}
 
 static bool lock_byte(int fd, off_t byte, short type)
 {
-    struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-
-    return fcntl(fd, F_OFD_SETLK, &l) == 0;
+    return lock_bytes(fd, byte, 1, type);
 }
 
 /* The program may have closed it and opened something else in its place. */
@@ -38,7 +44,7 @@ void kt_lock_drop(struct kt_store *store, bool sound)
     if (store->lock_fd >= 0 && sound && is_ours(store))
         (void)close(store->lock_fd);
     store->lock_fd = -1;
-    store->turn = false;
+    store->places = 0;
     store->writing = false;
     store->era++;
 }
@@ -64,30 +70,69 @@ static int open_lock(struct kt_session *s)
     return KT_SUCCESS;
 }
 
-static bool take_turn(struct kt_session *s)
+/*
+ * Locks are those of the descriptor, which all threads of the process share: what threads have of each
+ * other stands in @places and @writing.
+ */
+static bool is_free(const struct kt_store *store, unsigned from, unsigned to)
 {
-    struct kt_store *store = s->store;
+    const unsigned all = store->places | (store->writing ? 1U << LOCK : 0);
 
-    if (s->has_turn && s->turn_era == store->era)
-        return true;
-    s->has_turn = false;
-    if (store->turn || !lock_byte(store->lock_fd, TURN, F_WRLCK))
-        return false;
-    store->turn = true;
-    s->has_turn = true;
-    s->turn_era = store->era;
+    for (unsigned i = from; i <= to; i++)
+        if ((all & 1U << i) != 0)
+            return false;
     return true;
 }
 
-static void leave_turn(struct kt_session *s)
+static bool has_place(const struct kt_session *s)
+{
+    return s->has_turn && s->turn_era == s->store->era;
+}
+
+static void take_place(struct kt_session *s, unsigned place)
+{
+    s->has_turn = true;
+    s->turn_era = s->store->era;
+    s->place = place;
+    s->store->places |= 1U << place;
+}
+
+static void leave_place(struct kt_session *s)
+{
+    if (has_place(s)) {
+        (void)lock_byte(s->store->lock_fd, s->place, F_UNLCK);
+        s->store->places &= ~(1U << s->place);
+    }
+    s->has_turn = false;
+}
+
+/* The first place behind which all are free; if nobody is about that is the lock itself. */
+static bool enter_queue(struct kt_session *s)
 {
     struct kt_store *store = s->store;
 
-    if (s->has_turn && s->turn_era == store->era) {
-        (void)lock_byte(store->lock_fd, TURN, F_UNLCK);
-        store->turn = false;
+    for (unsigned i = LOCK; i <= KT_PLACES; i++) {
+        if (!is_free(store, i, KT_PLACES) ||
+            !lock_bytes(store->lock_fd, i, KT_PLACES + 1 - i, F_WRLCK))
+            continue;
+        take_place(s, i);
+        if (i < KT_PLACES)
+            (void)lock_bytes(store->lock_fd, i + 1, KT_PLACES - i, F_UNLCK);
+        return true;
     }
-    s->has_turn = false;
+    return false;
+}
+
+/* As far as it goes. */
+static void move_up(struct kt_session *s)
+{
+    while (s->place > LOCK && is_free(s->store, s->place - 1, s->place - 1) &&
+           lock_byte(s->store->lock_fd, s->place - 1, F_WRLCK)) {
+        const unsigned next = s->place - 1;
+
+        leave_place(s);
+        take_place(s, next);
+    }
 }
 
 int kt_lock_take(struct kt_session *s)
@@ -98,7 +143,9 @@ int kt_lock_take(struct kt_session *s)
     if (rc != KT_SUCCESS)
         return rc;
     errno = EAGAIN;
-    if (!take_turn(s) || store->writing || !lock_byte(store->lock_fd, LOCK, F_WRLCK)) {
+    if (has_place(s) || enter_queue(s))
+        move_up(s);
+    if (!has_place(s) || s->place != LOCK) {
         if (errno != EAGAIN && errno != EACCES)
             return kt_fault_errno(&s->fault, KT_UNAVAILABLE, errno, "cannot lock %s",
                                   store->lock_path);
@@ -106,7 +153,8 @@ int kt_lock_take(struct kt_session *s)
     }
     store->writing = true;
     s->write = true;
-    leave_turn(s);
+    store->places &= ~(1U << LOCK);
+    s->has_turn = false; /* it has the lock */
     return KT_SUCCESS;
 }
 
@@ -117,5 +165,15 @@ void kt_lock_release(struct kt_session *s)
         s->store->writing = false;
         s->write = false;
     }
-    leave_turn(s);
+    leave_place(s);
+}
+
+bool kt_lock_is_wanted(const struct kt_session *s)
+{
+    struct flock l = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = KT_FIRST_PLACE, .l_len = KT_PLACES
+    };
+
+    return s->store->places != 0 ||
+           (fcntl(s->store->lock_fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK);
 }

@@ -131,12 +131,22 @@ int kt_place_key(const char *given, bool privileged, char **out, struct kt_fault
 
 /* ---- directories ---------------------------------------------------------------------------- */
 
+int kt_fsync(int fd)
+{
+    int rc;
+
+    do
+        rc = fsync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
 static int sync_directory(const char *dir, struct kt_fault *f)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = KT_SUCCESS;
 
-    if (fd < 0 || fsync(fd) != 0)
+    if (fd < 0 || kt_fsync(fd) != 0)
         rc = kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot sync the directory %s", dir);
     if (fd >= 0)
         (void)close(fd);
@@ -152,19 +162,40 @@ int kt_place_sync(const char *path, struct kt_fault *f)
     return rc;
 }
 
+/* Whoever made one that is there already may have died before its name was on the disk; above what we
+ * cannot read it was not made here. */
+int kt_place_probe(const char *path)
+{
+    char *name = NULL;
+    int err = 0;
+    int fd;
+
+    if (asprintf(&name, "%s-probe", path) < 0)
+        return ENOMEM;
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno != EEXIST)
+        err = errno;
+    else
+        (void)unlink(name); /* one that is there: left from a crash, or another process asks */
+    if (fd >= 0)
+        (void)close(fd);
+    free(name);
+    return err;
+}
+
 static int make_one(char *dir, struct kt_fault *f)
 {
     char *slash = strrchr(dir, '/');
+    const bool made = mkdir(dir, 0700) == 0;
+    struct kt_fault ignored;
     int rc;
 
-    if (mkdir(dir, 0700) != 0)
-        return errno == EEXIST
-                   ? KT_SUCCESS
-                   : kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot make the directory %s", dir);
+    if (!made && errno != EEXIST)
+        return kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot make the directory %s", dir);
     *slash = '\0';
-    rc = sync_directory(slash == dir ? "/" : dir, f);
+    rc = sync_directory(slash == dir ? "/" : dir, made ? f : &ignored);
     *slash = '/';
-    return rc;
+    return made ? rc : KT_SUCCESS;
 }
 
 int kt_place_make_directory(const char *path, struct kt_fault *f)
@@ -175,8 +206,10 @@ int kt_place_make_directory(const char *path, struct kt_fault *f)
     if (dir == NULL)
         return no_memory(f);
     *strrchr(dir, '/') = '\0';
-    if (dir[0] != '\0' && access(dir, F_OK) != 0) {
-        for (char *p = dir + 1; rc == KT_SUCCESS && (p = strchr(p, '/')) != NULL; p++) {
+    if (dir[0] != '\0') {
+        const bool there = access(dir, F_OK) == 0;
+
+        for (char *p = dir + 1; !there && rc == KT_SUCCESS && (p = strchr(p, '/')) != NULL; p++) {
             *p = '\0';
             rc = make_one(dir, f);
             *p = '/';

@@ -19,6 +19,16 @@ int kt_place_key(const char *given, bool privileged, char **out, struct kt_fault
  * to it that the entries survive a power cut */
 int kt_place_make_directory(const char *path, struct kt_fault *f) KT_MUST_CHECK;
 
+/** kt_place_local - is @path, or what is to be made there, on this machine? KT_SUCCESS, KT_UNSUPPORTED (a network
+ * file system), KT_UNAVAILABLE; costs one system call where it is */
+int kt_place_local(const char *path, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_place_probe - can a file be made beside @path? 0, or errno */
+int kt_place_probe(const char *path);
+
+/** kt_fsync - fsync(), again if a signal comes */
+int kt_fsync(int fd);
+
 /** kt_place_sync - fsync the directory of @path */
 int kt_place_sync(const char *path, struct kt_fault *f) KT_MUST_CHECK;
 

@@ -13,6 +13,23 @@ struct get {
     struct kt_found found;
 };
 
+/* By id there is nothing to add; by stage, what else there is may be what was meant. */
+static int no_version(struct kt_session *s, const struct get *g)
+{
+    const struct kt_head *head = &g->found.head;
+    const size_t pending = kt_head_staged(head, KT_STAGE_PENDING);
+    const char *stage = g->pick.stage == KT_STAGE_PENDING    ? "pending"
+                        : g->pick.stage == KT_STAGE_PREVIOUS ? "previous"
+                                                             : "current";
+
+    if (g->pick.id != NULL)
+        return kt_fault(&s->fault, KT_NOT_FOUND, "no such version of '%s'", g->name);
+    if (pending == head->n)
+        return kt_fault(&s->fault, KT_NOT_FOUND, "'%s' has no %s version", g->name, stage);
+    return kt_fault(&s->fault, KT_NOT_FOUND, "'%s' has no %s version; pending is %s", g->name,
+                    stage, head->entries[pending].id);
+}
+
 static int get_body(struct kt_session *s, void *arg)
 {
     struct get *g = arg;
@@ -26,7 +43,7 @@ static int get_body(struct kt_session *s, void *arg)
     if (!g->found.exists)
         return kt_fault(&s->fault, KT_NOT_FOUND, "no secret '%s'", g->name);
     if (g->found.picked == g->found.head.n)
-        return kt_fault(&s->fault, KT_NOT_FOUND, "no such version of '%s'", g->name);
+        return no_version(s, g);
     e = &g->found.head.entries[g->found.picked];
     if (e->state != KT_STATE_ENABLED)
         return kt_fault(&s->fault, KT_DISABLED, "version %s of '%s' is %s", e->id, g->name,
@@ -199,7 +216,8 @@ static int list_row(struct kt_session *s, struct list *l, sqlite3_stmt *q, const
 
     *found = (struct kt_found){ .exists = false };
     memcpy(found->tag, tag, KT_TAG_SIZE);
-    if (sqlite3_column_bytes(q, 1) == 0 && kt_conn_blob(q, 3, KT_SEAL_EXTRA, 16 << 20, &sealed))
+    if (sqlite3_column_type(q, 1) == SQLITE_TEXT && sqlite3_column_bytes(q, 1) == 0 &&
+        kt_conn_blob(q, 3, KT_SEAL_EXTRA, 16 << 20, &sealed))
         rc = kt_found_head(s, sqlite3_column_int64(q, 2), sealed, NULL, found);
     if (rc == KT_SUCCESS && has_prefix(found->head.name, l->prefix)) {
         l->bytes += found->plain_len + (found->head.n + 1) * sizeof(struct kt_entry);
@@ -227,9 +245,8 @@ static int list_body(struct kt_session *s, void *arg)
         struct kt_bytes tag;
 
         if (!kt_conn_blob(q, 0, KT_TAG_SIZE, KT_TAG_SIZE, &tag)) {
-            rc = kt_fault(&s->fault, KT_CORRUPT, "%s is damaged (a row); restore it from a backup",
-                          s->store->path);
-            break;
+            l->damaged++; /* nobody's: the others are not to suffer for it */
+            continue;
         }
         if (l->seen > 0 && memcmp(tag.data, l->last, KT_TAG_SIZE) == 0)
             continue; /* a version; its head has been seen */
@@ -243,7 +260,8 @@ static int list_body(struct kt_session *s, void *arg)
     l->ended = code == SQLITE_DONE;
     if (rc == KT_SUCCESS && code != SQLITE_DONE && code != SQLITE_ROW)
         rc = kt_conn_fault(s->conn, code, "read", &s->fault);
-    return rc;
+    /* none of them opens: are these still the keys? */
+    return rc == KT_SUCCESS && l->damaged > 0 ? kt_found_same_store(s) : rc;
 }
 
 static int give_batch(const struct kt_host *host, struct kt_call *call, const struct list *l)

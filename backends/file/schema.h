@@ -3,12 +3,14 @@
 #define KEYTURN_FILE_SCHEMA_H
 
 /*
- * The store on disk, format 1: an SQLite database in WAL mode.
+ * The store on disk, format 2: an SQLite database in WAL mode. Older ones are read as they are; the
+ * first write brings them here (format.c).
  *
  * store    one row. id: 16 random bytes, bound into everything sealed. index_key: sealed under the
  *          master key; never changes, so that names keep their places.
  * slot     each wraps the master key (32 random bytes that never change) under something that a
- *          person or a machine has; at least one. kind and params: see keys.h.
+ *          person or a machine has; at least one. kind and params: see slot.h. created (wall time
+ *          in ms, 0 not known) and label are there since format 2.
  * datakey  what records are sealed under, wrapped by the master key. Ids only ever grow. state 1:
  *          new seals take the newest of these; 2: being replaced, still opens what it sealed. Every
  *          writer looks for the newest one inside its transaction: once that with a new key has been
@@ -21,18 +23,22 @@
  * user_version is the format, too, for whoever looks from outside.
  */
 
-#define KT_FORMAT 1
+#define KT_FORMAT 2
+#define KT_FORMAT_TEXT "2"
 #define KT_APPLICATION_ID "0x4b54524e" /* "KTRN" */
 
 #define KT_DATAKEY_IN_USE 1
 #define KT_DATAKEY_REPLACED 2
+
+#define KT_SCHEMA_SLOT_CREATED "created INTEGER NOT NULL DEFAULT 0"
+#define KT_SCHEMA_SLOT_LABEL "label TEXT NOT NULL DEFAULT ''"
 
 #define KT_SCHEMA                                                                                  \
     "CREATE TABLE store ("                                                                         \
     " id BLOB NOT NULL, format INTEGER NOT NULL, index_key BLOB NOT NULL, sum BLOB NOT NULL);"     \
     "CREATE TABLE slot ("                                                                          \
     " id INTEGER PRIMARY KEY, kind TEXT NOT NULL, params BLOB NOT NULL, wrapped BLOB NOT NULL,"    \
-    " sum BLOB NOT NULL);"                                                                         \
+    " sum BLOB NOT NULL, " KT_SCHEMA_SLOT_CREATED ", " KT_SCHEMA_SLOT_LABEL ");"                   \
     "CREATE TABLE datakey ("                                                                       \
     " id INTEGER PRIMARY KEY, state INTEGER NOT NULL, wrapped BLOB NOT NULL);"                     \
     "CREATE TABLE record ("                                                                        \

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store.h"
 
+#include "format.h"
 #include "gate.h"
 #include "place.h"
+#include "schema.h"
+#include "shelter.h"
+#include "unlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +18,7 @@
 
 #define IDLE_MAX 8
 #define QUICK_TRIES 8 /* of 125 us, then 1 ms apart */
+#define HURRIES 160 /* of the same, by the next in turn: nobody else will take what becomes free */
 #define QUICK_NS 125000
 
 /* What a turn may find out besides: two are mended outside the gate. */
@@ -38,7 +43,7 @@ static void drop_idle(struct kt_store *s, bool tidy)
     s->nidle = 0;
 }
 
-static void unref_keys(struct kt_store *s, struct kt_keys *k)
+void kt_store_unref_keys(struct kt_store *s, struct kt_keys *k)
 {
     if (k != NULL && --k->refs == 0)
         kt_keys_free(s->host, k);
@@ -48,16 +53,17 @@ static void free_store(struct kt_store *s)
 {
     drop_idle(s, true);
     kt_lock_drop(s, true);
-    unref_keys(s, s->keys);
+    kt_store_unref_keys(s, s->keys);
     (void)pthread_mutex_destroy(&s->mutex);
     free(s->path);
     free(s->key_path);
     free(s->lock_path);
+    free(s->secret);
     free(s);
 }
 
 static struct kt_store *new_store(const struct kt_host *host, const char *path,
-                                  const char *key_path, bool passphrase)
+                                  const char *key_path, bool passphrase, const char *secret)
 {
     struct kt_store *s = calloc(1, sizeof(*s));
 
@@ -72,15 +78,26 @@ static struct kt_store *new_store(const struct kt_host *host, const char *path,
     s->key_path = strdup(key_path);
     if (asprintf(&s->lock_path, "%s-lock", path) < 0)
         s->lock_path = NULL;
-    if (s->path == NULL || s->key_path == NULL || s->lock_path == NULL) {
+    s->secret = secret != NULL ? strdup(secret) : NULL;
+    if (s->path == NULL || s->key_path == NULL || s->lock_path == NULL ||
+        (secret != NULL && s->secret == NULL)) {
         free_store(s);
         return NULL;
     }
     return s;
 }
 
+/* Is it the one that a line means? */
+static bool is_meant(const struct kt_store *s, const char *path, const char *key_path,
+                     bool passphrase, const char *secret)
+{
+    return s->passphrase == passphrase && strcmp(s->path, path) == 0 &&
+           strcmp(s->key_path, key_path) == 0 &&
+           strcmp(s->secret != NULL ? s->secret : "", secret != NULL ? secret : "") == 0;
+}
+
 int kt_store_ref(const struct kt_host *host, const char *path, const char *key_path,
-                 bool passphrase, struct kt_store **out, struct kt_fault *f)
+                 bool passphrase, const char *secret, struct kt_store **out, struct kt_fault *f)
 {
     struct kt_store *s;
 
@@ -88,13 +105,12 @@ int kt_store_ref(const struct kt_host *host, const char *path, const char *key_p
     kt_gate_enter();
     (void)pthread_mutex_lock(&stores_mutex);
     for (s = stores; s != NULL; s = s->next)
-        if (s->host == host && s->passphrase == passphrase && strcmp(s->path, path) == 0 &&
-            strcmp(s->key_path, key_path) == 0)
+        if (s->host == host && is_meant(s, path, key_path, passphrase, secret))
             break;
     if (s != NULL) {
         s->refs++;
     } else {
-        s = new_store(host, path, key_path, passphrase);
+        s = new_store(host, path, key_path, passphrase, secret);
         if (s != NULL) {
             s->next = stores;
             stores = s;
@@ -126,60 +142,27 @@ void kt_store_unref(struct kt_store *s)
 
 /* ---- fork, and programs that close what is not theirs --------------------------------------- */
 
-/* A descriptor of the program's that has a number which SQLite is about to close. */
-struct shelter {
-    int fd;
-    int saved;
-    int flags;
-};
-#define SHELTERS_MAX 256
-
-static size_t shelter_one(const struct kt_fd *was, struct shelter *out, size_t n)
-{
-    struct stat st;
-
-    if (n == SHELTERS_MAX || fstat(was->fd, &st) != 0 ||
-        (st.st_dev == was->dev && st.st_ino == was->ino))
-        return n;
-    for (size_t i = 0; i < n; i++)
-        if (out[i].fd == was->fd)
-            return n;
-    out[n] = (struct shelter){ was->fd, fcntl(was->fd, F_DUPFD_CLOEXEC, 3),
-                               fcntl(was->fd, F_GETFD) };
-    return n + 1;
-}
-
-static size_t shelter_foreign(struct shelter *out)
+static size_t shelter_foreign(struct kt_shelter *out)
 {
     size_t n = 0;
 
     for (const struct kt_store *s = stores; s != NULL; s = s->next)
         for (const struct kt_conn *c = s->idle; c != NULL; c = c->next)
             for (size_t i = 0; i < c->nfds; i++)
-                n = shelter_one(&c->fds[i], out, n);
+                n = kt_shelter_add(&c->fds[i], out, n);
     return n;
-}
-
-static void bring_back(const struct shelter *all, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (all[i].saved < 0)
-            continue;
-        (void)dup3(all[i].saved, all[i].fd, (all[i].flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
-        (void)close(all[i].saved);
-    }
 }
 
 void kt_stores_close_all(bool sound)
 {
-    struct shelter foreign[SHELTERS_MAX];
+    struct kt_shelter foreign[KT_SHELTERS_MAX];
     const size_t n = sound ? 0 : shelter_foreign(foreign);
 
     for (struct kt_store *s = stores; s != NULL; s = s->next) {
         drop_idle(s, false); /* nothing is written through descriptors that may be others' */
         kt_lock_drop(s, sound);
     }
-    bring_back(foreign, n);
+    kt_shelter_end(foreign, n);
 }
 
 void kt_stores_forked(void)
@@ -195,8 +178,10 @@ struct plan {
     enum kt_access access;
     kt_body_fn *body;
     void *arg;
-    struct kt_ring *ring; /* to be unlocked, or a new store's */
-    struct kt_keys *made; /* of a new store */
+    struct kt_ring *ring;     /* to be unlocked, or a new store's */
+    struct kt_keys *made;     /* of a new store */
+    struct kt_recipe *recipe; /* the store is to be made, and by nobody else; or NULL */
+    bool created;
 };
 
 /* Is there a store? And if a connection is not of this one, it goes. Mutex held. */
@@ -235,9 +220,10 @@ static int make_store(struct kt_session *s, struct plan *p)
     rc = kt_create(store->path, p->ring, &s->fault);
     if (rc != KT_SUCCESS)
         return rc;
-    unref_keys(store, store->keys);
+    kt_store_unref_keys(store, store->keys);
     store->keys = p->made;
     p->made = NULL;
+    p->created = true;
     return KT_SUCCESS;
 }
 
@@ -248,9 +234,13 @@ static int begin_locked(struct kt_session *s, struct plan *p)
 
     if (rc == KT_NOT_FOUND && p->access == KT_WRITE_CREATE)
         rc = p->made != NULL ? make_store(s, p) : NEED_STORE;
+    if (rc == KT_SUCCESS && p->recipe != NULL && !p->created)
+        return kt_fault(&s->fault, KT_EXISTS,
+                        "%s is there already; 'keyturn file slot' changes what opens it",
+                        store->path);
     if (rc == KT_NOT_FOUND && (p->access == KT_CHECK || p->access == KT_WRITE_CHECK))
         return NO_STORE;
-    if (rc != KT_SUCCESS)
+    if (rc != KT_SUCCESS && (rc != KT_NOT_FOUND || p->access != KT_ALONE))
         return rc;
     if (p->access >= KT_WRITE && !s->write) {
         rc = kt_lock_take(s);
@@ -258,7 +248,7 @@ static int begin_locked(struct kt_session *s, struct plan *p)
             return rc;
     }
     if (store->keys != NULL && !kt_keys_alive(store->keys)) {
-        unref_keys(store, store->keys);
+        kt_store_unref_keys(store, store->keys);
         store->keys = NULL;
     }
     s->keys = store->keys;
@@ -310,6 +300,8 @@ static int begin(struct kt_session *s, struct plan *p)
     (void)pthread_mutex_lock(&store->mutex);
     rc = begin_locked(s, p);
     (void)pthread_mutex_unlock(&store->mutex);
+    if (p->access == KT_ALONE)
+        return rc;
     if (rc == KT_SUCCESS && s->conn == NULL)
         rc = kt_conn_open(store->path, &s->conn, &s->fault);
     if (rc != KT_SUCCESS || p->access == KT_LOOK)
@@ -317,10 +309,10 @@ static int begin(struct kt_session *s, struct plan *p)
     if (s->keys != NULL && memcmp(s->keys->store_id, s->conn->store_id, KT_STORE_ID_SIZE) != 0) {
         (void)pthread_mutex_lock(&store->mutex);
         if (store->keys == s->keys) {
-            unref_keys(store, store->keys);
+            kt_store_unref_keys(store, store->keys);
             store->keys = NULL;
         }
-        unref_keys(store, s->keys);
+        kt_store_unref_keys(store, s->keys);
         s->keys = NULL;
         (void)pthread_mutex_unlock(&store->mutex);
     }
@@ -331,7 +323,8 @@ static int begin(struct kt_session *s, struct plan *p)
     rc = kt_conn_for_writing(s->conn, &s->fault);
     if (rc != KT_SUCCESS)
         return rc;
-    return kt_conn_run(s->conn, KT_SQL_BEGIN, &s->fault);
+    rc = kt_conn_run(s->conn, KT_SQL_BEGIN, &s->fault);
+    return rc == KT_SUCCESS ? kt_format_upgrade(s->conn, &s->fault) : rc;
 }
 
 /* Commit or undo. What a failed commit was about is undone. */
@@ -342,7 +335,7 @@ static int conclude(struct kt_session *s, int rc)
     if (s->conn == NULL || sqlite3_get_autocommit(s->conn->db) != 0)
         return rc;
     if (rc == KT_SUCCESS)
-        rc = kt_conn_run(s->conn, KT_SQL_COMMIT, &s->fault);
+        rc = kt_conn_commit(s->conn, &s->fault);
     if (rc != KT_SUCCESS && sqlite3_get_autocommit(s->conn->db) == 0)
         (void)!kt_conn_run(s->conn, KT_SQL_ROLLBACK, &ignored);
     return rc;
@@ -382,10 +375,10 @@ static int end(struct kt_session *s, int rc)
     if (rc == KT_CORRUPT) /* they may be of a file that was exchanged in place */
         drop_idle(store, false);
     if (rc == KT_AGAIN && !s->write) { /* still waiting for the lock: the turn is kept */
-        unref_keys(store, s->keys);
+        kt_store_unref_keys(store, s->keys);
     } else {
         kt_lock_release(s);
-        unref_keys(store, s->keys);
+        kt_store_unref_keys(store, s->keys);
     }
     s->keys = NULL;
     (void)pthread_mutex_unlock(&store->mutex);
@@ -418,7 +411,8 @@ static int wait_a_little(struct kt_session *s, unsigned waits)
     if (s->host->left_ms(s->call) < 2)
         return kt_fault(&s->fault, KT_BUSY, "%s was in use by other writers until the deadline",
                         s->store->path);
-    if (waits < QUICK_TRIES) {
+    if (waits < QUICK_TRIES ||
+        (s->has_turn && s->place == KT_FIRST_PLACE && s->hurries++ < HURRIES)) {
         (void)nanosleep(&quick, NULL);
         return KT_SUCCESS;
     }
@@ -430,21 +424,67 @@ static int wait_a_little(struct kt_session *s, unsigned waits)
     return rc;
 }
 
+static void give_up_turn(struct kt_session *s)
+{
+    if (!s->has_turn)
+        return;
+    kt_gate_enter();
+    (void)pthread_mutex_lock(&s->store->mutex);
+    kt_lock_release(s);
+    (void)pthread_mutex_unlock(&s->store->mutex);
+    kt_gate_leave();
+}
+
+static int raise_body(struct kt_session *s, void *arg)
+{
+    const struct kt_raised *r = arg;
+
+    return kt_ring_replace_slot(s->conn, &r->old, &r->new, &s->fault);
+}
+
+/* In a write turn of its own, if that can be had at once: whoever only reads waits for no writer. */
+static void write_raised(const struct kt_session *of, struct kt_raised *r)
+{
+    struct kt_session s = { .store = of->store, .host = of->host, .call = of->call };
+    struct plan p = { .access = KT_WRITE, .body = raise_body, .arg = r };
+    int rc = take_a_turn(&s, &p);
+
+    give_up_turn(&s);
+    free(p.ring);
+    if (rc == KT_SUCCESS)
+        of->host->log(of->call, KT_LOG_INFO, "slot %lld of %s has today's scrypt parameters now",
+                      (long long)r->new.id, of->store->path);
+    else
+        of->host->log(of->call, KT_LOG_WARNING, "slot %lld of %s keeps its weaker scrypt: %s",
+                      (long long)r->new.id, of->store->path,
+                      rc == NEED_KEYS ? "it was exchanged meanwhile" : s.fault.msg);
+}
+
+/* Reading alone does not bring a store to a new format, so it leaves the slots of an old one, too. */
+static bool can_raise(const struct kt_session *s, const struct plan *p)
+{
+    return !p->ring->read_only && (p->access >= KT_WRITE || p->ring->format == KT_FORMAT) &&
+           faccessat(AT_FDCWD, s->store->path, W_OK, AT_EACCESS) == 0;
+}
+
 static int unlock(struct kt_session *s, struct plan *p)
 {
     const struct kt_unlock u = { s->host, s->call, s->store->path, s->store->key_path };
+    struct kt_raised raised = { .wanted = can_raise(s, p) };
     struct kt_keys *keys = NULL;
-    int rc = kt_keys_unlock(&u, p->ring, &keys, &s->fault);
+    int rc = kt_unlock(&u, p->ring, &raised, &keys, &s->fault);
 
     kt_gate_enter();
     (void)pthread_mutex_lock(&s->store->mutex);
     if (rc == KT_SUCCESS) {
-        unref_keys(s->store, s->store->keys);
+        kt_store_unref_keys(s->store, s->store->keys);
         s->store->keys = keys;
     }
     s->store->unlocking = false;
     (void)pthread_mutex_unlock(&s->store->mutex);
     kt_gate_leave();
+    if (rc == KT_SUCCESS && raised.set)
+        write_raised(s, &raised);
     return rc;
 }
 
@@ -452,15 +492,22 @@ static int unlock(struct kt_session *s, struct plan *p)
 static int prepare_store(struct kt_session *s, struct plan *p)
 {
     const struct kt_unlock u = { s->host, s->call, s->store->path, s->store->key_path };
-    int rc = kt_place_make_directory(s->store->path, &s->fault);
+    struct kt_recipe usual = { .label = NULL };
+    int rc = p->recipe == NULL
+                 ? kt_recipe_usual(&u, s->store->passphrase, s->store->secret, &usual, &s->fault)
+                 : KT_SUCCESS;
 
+    if (rc == KT_SUCCESS)
+        rc = kt_place_make_directory(s->store->path, &s->fault);
+    if (rc == KT_SUCCESS)
+        rc = kt_place_local(s->store->path, &s->fault);
     if (rc != KT_SUCCESS)
         return rc;
     if (p->ring == NULL)
         p->ring = calloc(1, sizeof(*p->ring));
     if (p->ring == NULL)
         return kt_fault(&s->fault, KT_NO_MEMORY, "out of memory");
-    return kt_keys_make(&u, s->store->passphrase, p->ring, &p->made, &s->fault);
+    return kt_unlock_make(&u, p->recipe != NULL ? p->recipe : &usual, p->ring, &p->made, &s->fault);
 }
 
 static int run(struct kt_session *s, struct plan *p)
@@ -495,94 +542,53 @@ int kt_store_tell(const struct kt_host *host, struct kt_call *call, const struct
     return f->told ? f->status : host->fail(call, f->status, "file: %s", f->msg);
 }
 
-int kt_store_run(struct kt_store *store, struct kt_call *call, enum kt_access access,
-                 kt_body_fn *body, void *arg)
+static int run_plan(struct kt_store *store, struct kt_call *call, struct plan *p,
+                    struct kt_fault *f)
 {
     struct kt_session s = { .store = store, .host = store->host, .call = call };
-    struct plan p = { .access = access, .body = body, .arg = arg };
-    int rc = kt_seal_setup(&s.fault);
+    int rc = kt_need_check(store->path, &s.fault);
 
     if (rc == KT_SUCCESS)
-        rc = run(&s, &p);
-    if (s.has_turn) { /* gave up while waiting */
-        kt_gate_enter();
-        (void)pthread_mutex_lock(&store->mutex);
-        kt_lock_release(&s);
-        (void)pthread_mutex_unlock(&store->mutex);
-        kt_gate_leave();
-    }
-    kt_keys_free(store->host, p.made);
-    free(p.ring);
-    return rc == KT_SUCCESS ? rc : kt_store_tell(store->host, call, &s.fault);
-}
-
-/* ---- data keys ------------------------------------------------------------------------------ */
-
-/* A key that was made after ours were loaded. */
-static int load_datakey(struct kt_session *s, int64_t id)
-{
-    sqlite3_stmt *q = kt_conn_stmt(s->conn, KT_SQL_DATAKEY, &s->fault);
-    struct kt_datakey d = { .id = id };
-    struct kt_keys *more = NULL;
-    struct kt_bytes wrapped;
-    bool found;
-    int rc;
-
-    if (q == NULL)
-        return s->fault.status;
-    (void)sqlite3_bind_int64(q, 1, id);
-    rc = sqlite3_step(q);
-    found = rc == SQLITE_ROW && kt_conn_blob(q, 0, KT_WRAPPED_SIZE, KT_WRAPPED_SIZE, &wrapped);
-    if (found)
-        memcpy(d.wrapped, wrapped.data, wrapped.len);
-    (void)sqlite3_reset(q);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return kt_conn_fault(s->conn, rc, "read", &s->fault);
-    if (!found)
-        return kt_fault(&s->fault, KT_CORRUPT, "there is no data key %lld", (long long)id);
-    rc = kt_keys_with(s->host, s->keys, &d, &more, &s->fault);
+        rc = kt_seal_setup(&s.fault);
+    if (rc == KT_SUCCESS)
+        rc = run(&s, p);
+    give_up_turn(&s); /* that it had while waiting */
+    kt_keys_free(store->host, p->made);
+    free(p->ring);
     if (rc != KT_SUCCESS)
-        return rc;
-    (void)pthread_mutex_lock(&s->store->mutex);
-    if (s->store->keys == s->keys) {
-        unref_keys(s->store, s->store->keys);
-        s->store->keys = more;
-        more->refs++;
-    }
-    unref_keys(s->store, s->keys);
-    s->keys = more;
-    (void)pthread_mutex_unlock(&s->store->mutex);
-    return KT_SUCCESS;
-}
-
-int kt_session_datakey(struct kt_session *s, int64_t id, struct kt_bytes *out)
-{
-    int rc = KT_SUCCESS;
-
-    *out = kt_keys_find(s->keys, id);
-    if (out->data == NULL) {
-        rc = load_datakey(s, id);
-        *out = kt_keys_find(s->keys, id);
-    }
+        *f = s.fault;
     return rc;
 }
 
-int kt_session_newest(struct kt_session *s, int64_t *id, struct kt_bytes *out)
+int kt_store_try(struct kt_store *store, struct kt_call *call, enum kt_access access,
+                 kt_body_fn *body, void *arg, struct kt_fault *f)
 {
-    sqlite3_stmt *q = kt_conn_stmt(s->conn, KT_SQL_NEWEST_DATAKEY, &s->fault);
-    bool found;
-    int rc;
+    struct plan p = { .access = access, .body = body, .arg = arg };
 
-    if (q == NULL)
-        return s->fault.status;
-    rc = sqlite3_step(q);
-    found = rc == SQLITE_ROW && sqlite3_column_type(q, 0) == SQLITE_INTEGER;
-    *id = sqlite3_column_int64(q, 0);
-    (void)sqlite3_reset(q);
-    if (rc != SQLITE_ROW)
-        return kt_conn_fault(s->conn, rc, "read", &s->fault);
-    if (!found)
-        return kt_fault(&s->fault, KT_CORRUPT,
-                        "%s has no data key in use; restore it from a backup", s->store->path);
-    return kt_session_datakey(s, *id, out);
+    return run_plan(store, call, &p, f);
+}
+
+static int nothing(struct kt_session *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return KT_SUCCESS;
+}
+
+int kt_store_create(struct kt_store *store, struct kt_call *call, struct kt_recipe *recipe)
+{
+    struct plan p = { .access = KT_WRITE_CREATE, .body = nothing, .recipe = recipe };
+    struct kt_fault f;
+    const int rc = run_plan(store, call, &p, &f);
+
+    return rc == KT_SUCCESS ? rc : kt_store_tell(store->host, call, &f);
+}
+
+int kt_store_run(struct kt_store *store, struct kt_call *call, enum kt_access access,
+                 kt_body_fn *body, void *arg)
+{
+    struct kt_fault f;
+    const int rc = kt_store_try(store, call, access, body, arg, &f);
+
+    return rc == KT_SUCCESS ? rc : kt_store_tell(store->host, call, &f);
 }

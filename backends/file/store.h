@@ -12,12 +12,15 @@
  *
  * Everything below @mutex belongs to it, and is only looked at inside the gate.
  *
+ * @passphrase, @secret: what the line says of a store to be made
  * @idle:      connections that wait for work
  * @keys:      NULL until a slot was opened
  * @unlocking: a thread is about it
  * @lock_fd:   the file beside the store whose lock writers take; -1: not open
- * @turn, @writing: a thread of this process holds that byte of it
+ * @places:    in the queue for it, a bit each, that threads of this process have
+ * @writing:   a thread of this process has the lock
  * @era:       counts how often descriptors were dropped: locks of another era are lost
+ * @put_ns:    when the last put succeeded (write.c); 0: it failed. Not @mutex's
  */
 struct kt_store {
     struct kt_store *next;
@@ -26,6 +29,7 @@ struct kt_store {
     char *key_path;
     char *lock_path;
     bool passphrase;
+    char *secret;
     const struct kt_host *host;
     pthread_mutex_t mutex;
     struct kt_conn *idle;
@@ -35,15 +39,20 @@ struct kt_store {
     int lock_fd;
     dev_t lock_dev;
     ino_t lock_ino;
-    bool turn;
+    unsigned places;
     bool writing;
     unsigned era;
+    _Atomic int64_t put_ns;
 };
 
 /** kt_store_ref - the store at @path, made known if it was not; release with kt_store_unref() */
 int kt_store_ref(const struct kt_host *host, const char *path, const char *key_path,
-                 bool passphrase, struct kt_store **out, struct kt_fault *f) KT_MUST_CHECK;
+                 bool passphrase, const char *secret, struct kt_store **out,
+                 struct kt_fault *f) KT_MUST_CHECK;
 void kt_store_unref(struct kt_store *s);
+
+/** kt_store_unref_keys - with the store's mutex held; NULL is allowed */
+void kt_store_unref_keys(struct kt_store *s, struct kt_keys *k);
 
 /**
  * struct kt_session - one turn at a store: what a body of kt_store_run() works with
@@ -57,8 +66,10 @@ struct kt_session {
     struct kt_keys *keys;
     bool write;
     unsigned tries;
-    unsigned turn_era; /* of the turn this thread holds; valid if @has_turn */
+    unsigned turn_era; /* of the place this thread has in the queue of writers, if @has_turn */
     bool has_turn;
+    unsigned place;
+    unsigned hurries; /* waits of the first in the queue */
     struct kt_fault fault;
 };
 
@@ -69,6 +80,7 @@ enum kt_access {
     KT_WRITE,        /* within the writer lock and a transaction, committed on KT_SUCCESS */
     KT_WRITE_CHECK,  /* the same; nothing is done to a store that was never made: KT_SUCCESS */
     KT_WRITE_CREATE, /* the same; the store is made if there is none */
+    KT_ALONE,        /* within the writer lock alone: no keys, no transaction, perhaps no store */
 };
 
 typedef int kt_body_fn(struct kt_session *s, void *arg);
@@ -85,6 +97,15 @@ typedef int kt_body_fn(struct kt_session *s, void *arg);
 int kt_store_run(struct kt_store *store, struct kt_call *call, enum kt_access access,
                  kt_body_fn *body, void *arg) KT_MUST_CHECK;
 
+/** kt_store_try - the same; a failure is explained in @f, and the host is told by the caller, or not */
+int kt_store_try(struct kt_store *store, struct kt_call *call, enum kt_access access,
+                 kt_body_fn *body, void *arg, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_store_create - make the store now; KT_EXISTS: somebody has. As kt_store_run() */
+struct kt_recipe;
+int kt_store_create(struct kt_store *store, struct kt_call *call,
+                    struct kt_recipe *recipe) KT_MUST_CHECK;
+
 /** kt_store_tell - tell the host of a fault; returns its status */
 int kt_store_tell(const struct kt_host *host, struct kt_call *call, const struct kt_fault *f);
 
@@ -94,12 +115,17 @@ int kt_session_datakey(struct kt_session *s, int64_t id, struct kt_bytes *out) K
 /** kt_session_newest - the data key to seal under; inside a transaction */
 int kt_session_newest(struct kt_session *s, int64_t *id, struct kt_bytes *out) KT_MUST_CHECK;
 
-/* lock.c; both inside the gate, with the store's mutex held */
+#define KT_PLACES 16
+#define KT_FIRST_PLACE 1
+
+/* lock.c; all inside the gate, with the store's mutex held */
 
 /** kt_lock_take - one try at the writer lock: KT_SUCCESS, KT_AGAIN, KT_READ_ONLY … */
 int kt_lock_take(struct kt_session *s) KT_MUST_CHECK;
 /** kt_lock_release - give back what the session holds of it */
 void kt_lock_release(struct kt_session *s);
+/** kt_lock_is_wanted - is somebody waiting for the lock that this session has? */
+bool kt_lock_is_wanted(const struct kt_session *s);
 /** kt_lock_drop - forget the descriptor; @sound: it is still ours, so close it */
 void kt_lock_drop(struct kt_store *store, bool sound);
 

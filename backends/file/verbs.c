@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops.h"
+#include "tools.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+
+const struct kt_arg *kt_arg_find(const struct kt_arg *args, size_t nargs, const char *name)
+{
+    for (size_t i = 0; i < nargs; i++)
+        if (strcmp(args[i].name, name) == 0)
+            return &args[i];
+    return NULL;
+}
 
 /** struct report - what is seen inside, to be printed outside the gate */
 struct report {
@@ -44,30 +52,18 @@ static int nothing(struct kt_session *s, void *arg)
     return KT_SUCCESS;
 }
 
-static void print_slots(const struct kt_line_state *line, struct kt_call *call,
-                        const struct kt_ring *ring)
-{
-    for (size_t i = 0; i < ring->nslots; i++) {
-        const struct kt_slot *slot = &ring->slots[i];
-        const char *what = !slot->whole ? " (damaged)" : "";
-
-        if (strcmp(slot->kind, "keyfile") == 0)
-            line->host->print(call, "slot %lld: key file %s%s", (long long)slot->id,
-                              line->store->key_path, what);
-        else if (strcmp(slot->kind, "secret") == 0)
-            line->host->print(call, "slot %lld: secret %.*s%s", (long long)slot->id,
-                              (int)slot->params_len, (const char *)slot->params, what);
-        else
-            line->host->print(call, "slot %lld: %s%s", (long long)slot->id, slot->kind, what);
-    }
-}
-
 static bool never_made(const struct kt_line_state *line, struct kt_call *call)
 {
     struct stat st;
 
     if (stat(line->store->path, &st) == 0 || errno != ENOENT)
         return false;
+    if (line->store->secret != NULL) {
+        line->host->print(call, "store: %s, not made yet: 'keyturn file create' makes it",
+                          line->store->path);
+        line->host->print(call, "key:   the secret %s", line->store->secret);
+        return true;
+    }
     line->host->print(call, "store: %s, not made yet: the first put makes it", line->store->path);
     line->host->print(call, "key:   %s",
                       line->store->passphrase ? "a passphrase will be asked for"
@@ -90,7 +86,7 @@ static int viable(void *state, struct kt_call *call, const struct kt_arg *args, 
     if (rc != KT_SUCCESS)
         return rc;
     line->host->print(call, "store: %s", line->store->path);
-    print_slots(line, call, &r.ring);
+    kt_slots_print(line, call, &r.ring);
     rc = kt_store_run(line->store, call, KT_READ, nothing, NULL);
     if (rc == KT_SUCCESS)
         line->host->print(call, "it can be opened%s", r.immutable ? ", for reading only" : "");
@@ -113,16 +109,34 @@ static int status(void *state, struct kt_call *call, const struct kt_arg *args, 
         return rc;
     line->host->print(call, "store:     %s%s", line->store->path,
                       r.immutable ? " (read-only medium)" : "");
-    line->host->print(call, "format:    1");
+    line->host->print(call, "format:    %d", r.ring.format);
     line->host->print(call, "secrets:   %lld", (long long)r.secrets);
     line->host->print(call, "versions:  %lld", (long long)(r.rows - r.secrets));
     line->host->print(call, "data keys: %zu", r.ring.ndatakeys);
-    print_slots(line, call, &r.ring);
+    kt_slots_print(line, call, &r.ring);
     return KT_SUCCESS;
 }
 
 const struct kt_verb kt_file_verbs[] = {
     { "viable", "say where the store is, and whether it can be opened", NULL, viable },
     { "status", "say what is in the store: secrets, versions, slots, data keys", NULL, status },
+    { "create", "make the store now, and say what is to open it", kt_create_options,
+      kt_file_create },
+    { "check", "look at every page, row and seal, and name what is damaged", NULL, kt_file_check },
+    { "slot add", "add something that opens the store: a passphrase, a key file, a secret, a code",
+      kt_slot_add_options, kt_file_slot_add },
+    { "slot remove", "take away something that opens it", kt_slot_remove_options,
+      kt_file_slot_remove },
+    { "slot list", "say what opens the store", NULL, kt_file_slot_list },
+    { "re-encrypt", "seal everything under a new data key, while others read and write", NULL,
+      kt_file_reencrypt },
+    { "compact", "give back the room of what was removed, in place", NULL, kt_file_compact },
+    { "backup", "copy the store, as it is, while others use it", kt_backup_options,
+      kt_file_backup },
+    { "restore", "put a backup in the store's place", kt_restore_options, kt_file_restore },
+    { "export", "copy the secrets to an archive under a passphrase", kt_export_options,
+      kt_file_export },
+    { "import", "copy the secrets of an archive into the store", kt_import_options,
+      kt_file_import },
     { .name = NULL },
 };

@@ -7,9 +7,13 @@
 
 #include "found.h"
 #include "ops.h"
+#include "row.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FRESH_NS 1000000000
 
 /**
  * struct edit - one change of one secret
@@ -21,8 +25,7 @@ struct edit {
     bool dry;
     struct kt_found found;
     uint64_t generation;
-    int64_t dk;
-    struct kt_bytes key;
+    struct kt_row_key key;
     /* what is asked; each operation uses its own */
     const struct kt_put *put;
     const struct kt_delete *del;
@@ -34,15 +37,21 @@ struct edit {
 
 /* ---- what all writes do --------------------------------------------------------------------- */
 
+static int check_writable(struct kt_session *s)
+{
+    if (sqlite3_db_readonly(s->conn->db, "main") == 1)
+        return kt_conn_fault(s->conn, SQLITE_READONLY, "write", &s->fault);
+    return KT_SUCCESS;
+}
+
 /* Load the secret, and open the picked version. */
 static int edit_begin(struct kt_session *s, struct edit *e, struct kt_pick pick)
 {
-    int rc;
+    int rc = e->dry ? check_writable(s) : KT_SUCCESS;
 
     kt_found_done(s->host, &e->found);
-    if (e->dry && sqlite3_db_readonly(s->conn->db, "main") == 1)
-        return kt_fault(&s->fault, KT_READ_ONLY, "%s cannot be written", s->store->path);
-    rc = kt_found_load(s, e->name, pick, &e->found);
+    if (rc == KT_SUCCESS)
+        rc = kt_found_load(s, e->name, pick, &e->found);
     if (rc != KT_SUCCESS || e->dry)
         return rc;
     e->generation = e->found.head.generation + 1;
@@ -55,7 +64,7 @@ static int edit_begin(struct kt_session *s, struct edit *e, struct kt_pick pick)
         if (rc == KT_SUCCESS && e->found.head.entries == NULL)
             rc = kt_fault(&s->fault, KT_NO_MEMORY, "out of memory");
     }
-    return rc == KT_SUCCESS ? kt_session_newest(s, &e->dk, &e->key) : rc;
+    return rc == KT_SUCCESS ? kt_session_newest(s, &e->key.id, &e->key.key) : rc;
 }
 
 static int check_expected(struct kt_session *s, const struct edit *e)
@@ -82,30 +91,7 @@ static int check_expected(struct kt_session *s, const struct edit *e)
 static int write_row(struct kt_session *s, const struct edit *e, const char *id,
                      uint64_t generation, struct kt_bytes plain)
 {
-    sqlite3_stmt *q = kt_conn_stmt(s->conn, KT_SQL_WRITE, &s->fault);
-    const size_t len = plain.len + KT_SEAL_EXTRA;
-    uint8_t context[KT_CONTEXT_SIZE];
-    struct kt_bytes aad = { context, 0 };
-    void *sealed;
-    int rc;
-
-    if (q == NULL)
-        return s->fault.status;
-    sealed = malloc(len);
-    if (sealed == NULL)
-        return kt_fault(&s->fault, KT_NO_MEMORY, "out of memory");
-    aad.len = kt_record_context(s->keys->store_id, e->found.tag, id, generation, context);
-    rc = kt_seal(e->key, aad, plain, sealed, &s->fault);
-    if (rc == KT_SUCCESS) {
-        (void)sqlite3_bind_blob(q, 1, e->found.tag, KT_TAG_SIZE, SQLITE_STATIC);
-        (void)sqlite3_bind_text(q, 2, id, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(q, 3, e->dk);
-        (void)sqlite3_bind_blob(q, 4, sealed, (int)len, SQLITE_STATIC);
-        rc = kt_conn_run(s->conn, KT_SQL_WRITE, &s->fault);
-        (void)sqlite3_clear_bindings(q);
-    }
-    free(sealed);
-    return rc;
+    return kt_row_write(s, (struct kt_row_place){ e->found.tag, id, generation }, e->key, plain);
 }
 
 static int write_version(struct kt_session *s, const struct edit *e, struct kt_entry *entry,
@@ -241,8 +227,12 @@ static int put_body(struct kt_session *s, void *arg)
 {
     struct edit *e = arg;
     struct kt_head *h = &e->found.head;
-    int rc = edit_begin(s, e, (struct kt_pick){ .id = e->put->id });
+    int rc;
 
+    /* nothing to compare with: what the secret is now is looked up once, by the write itself */
+    if (e->dry && e->expected == NULL)
+        return check_writable(s);
+    rc = edit_begin(s, e, (struct kt_pick){ .id = e->put->id });
     if (rc != KT_SUCCESS)
         return rc;
     if (e->found.exists && e->found.picked < h->n)
@@ -281,6 +271,15 @@ static const char *unfit(const char *name, const struct kt_put *put, int *rc)
     return NULL;
 }
 
+/* The last put succeeded less than a second ago: a look at the store would tell nothing new. */
+static bool is_fresh(struct kt_store *store, struct kt_call *call)
+{
+    const int64_t at = atomic_load(&store->put_ns);
+    const int64_t age = store->host->now_ns(call, KT_CLOCK_MONOTONIC) - at;
+
+    return at != 0 && age >= 0 && age < FRESH_NS;
+}
+
 int kt_file_put(void *state, struct kt_call *call, enum kt_phase phase, const char *name,
                 const struct kt_put *put)
 {
@@ -302,8 +301,13 @@ int kt_file_put(void *state, struct kt_call *call, enum kt_phase phase, const ch
                                 "file: cannot store '%s': expected a version id, and the stage "
                                 "current or pending",
                                 name);
+    if (e.dry && e.expected == NULL && is_fresh(line->store, call))
+        return KT_SUCCESS;
     rc = kt_store_run(line->store, call, e.dry ? KT_CHECK : KT_WRITE_CREATE, put_body, &e);
     kt_found_done(line->host, &e.found);
+    if (!e.dry)
+        atomic_store(&line->store->put_ns,
+                     rc == KT_SUCCESS ? line->host->now_ns(call, KT_CLOCK_MONOTONIC) : 0);
     return rc;
 }
 
@@ -339,9 +343,10 @@ static int fill_body(struct kt_session *s, void *arg)
 static int forget_body(struct kt_session *s, void *arg)
 {
     struct edit *e = arg;
+    const int rc = kt_found_same_store(s);
 
     kt_keys_tag(s->keys, e->name, e->found.tag);
-    return remove_secret(s, e);
+    return rc == KT_SUCCESS ? remove_secret(s, e) : rc;
 }
 
 int kt_file_fill(void *state, struct kt_call *call, const char *name, const struct kt_put *copy)
@@ -353,7 +358,8 @@ int kt_file_fill(void *state, struct kt_call *call, const char *name, const stru
         .now_ms = line->host->now_ns(call, KT_CLOCK_WALL) / 1000000,
     };
     /* a copy makes the store, too, unless a person would have to be asked for its passphrase */
-    const bool create = copy->data != NULL && !line->store->passphrase;
+    const bool create = copy->data != NULL && !line->store->passphrase &&
+                        line->store->secret == NULL;
     int rc;
     const char *why = unfit(name, copy, &rc);
 
