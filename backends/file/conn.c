@@ -99,7 +99,7 @@ int kt_conn_fault(struct kt_conn *c, int code, const char *what, struct kt_fault
     case SQLITE_CANTOPEN: /* what it says is how its second try failed, for reading only */
         if (c->why == 0)
             c->why = kt_place_probe(c->path);
-        /* fall through */
+        __attribute__((fallthrough));
     case SQLITE_IOERR:
     case SQLITE_PERM:
         if (system_error(c) == EINTR) /* SQLite tries writes again, but not fsync */
