@@ -144,7 +144,7 @@ static int add_version(struct merging *g, size_t at, const struct kt_entry *thei
 static int compare_version(struct merging *g, const struct kt_entry *ours,
                            const struct kt_entry *theirs, const struct kt_body *body)
 {
-    struct kt_body have;
+    struct kt_body have = { .nattrs = 0 };
     void *plain = NULL;
     bool same;
     int rc;
@@ -232,7 +232,7 @@ static int seal_staged(struct merging *g)
 
     for (size_t i = 0; rc == KT_SUCCESS && i < g->head.n; i++) {
         struct kt_entry *e = &g->head.entries[i];
-        struct kt_body body;
+        struct kt_body body = { .nattrs = 0 };
         void *plain = NULL;
 
         if (e->generation == g->head.generation ||

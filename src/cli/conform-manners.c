@@ -48,14 +48,16 @@ static int count_entries(const char *dir)
 
 static char **copy_env(void)
 {
+    static char *const nothing[] = { NULL };
+    char *const *from = environ != NULL ? environ : nothing;
     size_t n = 0;
     char **copy;
 
-    while (environ != NULL && environ[n] != NULL)
+    while (from[n] != NULL)
         n++;
     copy = calloc(n + 1, sizeof(*copy));
     for (size_t i = 0; copy != NULL && i < n; i++) {
-        copy[i] = strdup(environ[i]);
+        copy[i] = strdup(from[i]);
         if (copy[i] == NULL)
             break;
     }
