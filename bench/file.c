@@ -193,7 +193,7 @@ static int build(const char *service, uint64_t rows)
     return EXIT_SUCCESS;
 }
 
-static int gets(char *const *words, size_t n)
+static int get_names(char *const *words, size_t n)
 {
     static struct took took[STORES_MAX];
     struct store stores[STORES_MAX];
@@ -539,7 +539,7 @@ int main(int argc, char **argv)
         if (strcmp(what, "plain") == 0 && argc == 5)
             return make_plain(argv[3], argv[4]);
         if (strcmp(what, "gets") == 0)
-            return gets(argv + 3, (size_t)argc - 3);
+            return get_names(argv + 3, (size_t)argc - 3);
         if (strcmp(what, "puts") == 0 && argc == 5)
             return puts_beside(argv[3], argv[4]);
         if (strcmp(what, "writers") == 0 && argc == 6)

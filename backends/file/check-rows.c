@@ -13,7 +13,6 @@
 
 #define TURN_ROWS 512
 #define TURN_BYTES (1 << 20)
-#define SEALED_MAX (16 << 20)
 #define FINDINGS_MAX 8  /* about one secret */
 #define STRAYS_MAX 1000 /* rows whose tag is none, in one turn */
 #define GAPS_MAX 64     /* places where SQLite could not go on */
@@ -148,7 +147,7 @@ static struct row row_of(sqlite3_stmt *q)
     if (r.id == NULL || strlen(r.id) != (size_t)sqlite3_column_bytes(q, 1) ||
         strlen(r.id) >= KT_ID_SIZE)
         r.sane_id = false;
-    if (!kt_conn_blob(q, 3, KT_SEAL_EXTRA, SEALED_MAX, &r.sealed))
+    if (!kt_conn_blob(q, 3, KT_SEAL_EXTRA, KT_SEALED_MAX, &r.sealed))
         r.sealed = (struct kt_bytes){ "", 0 };
     return r;
 }
@@ -469,17 +468,10 @@ static void show(struct kt_check *c, const struct walk *w)
 
 static int between_turns(struct kt_check *c, struct kt_fault *f)
 {
-    int rc;
-
     if (c->host->left_ms(c->call) == 0)
         return kt_fault(f, KT_TIMEOUT, "the check of %s was not at its end in time",
                         c->store->path);
-    rc = c->host->sleep(c->call, 0); /* cancelled? */
-    if (rc != KT_SUCCESS) {
-        f->status = rc;
-        f->told = true;
-    }
-    return rc;
+    return kt_fault_pause(f, c->host, c->call, 0); /* cancelled? */
 }
 
 int kt_check_rows(struct kt_check *c, bool keys, struct kt_fault *f)

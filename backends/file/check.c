@@ -118,17 +118,10 @@ static int look_once(struct kt_check *c, kt_body_fn *body, struct kt_fault *f)
 
 static int wait_a_little(struct kt_check *c, struct kt_fault *f)
 {
-    int rc;
-
     if (c->host->left_ms(c->call) < 2)
         return kt_fault(f, KT_BUSY, "%s was in use by other writers until the deadline",
                         c->store->path);
-    rc = c->host->sleep(c->call, 1);
-    if (rc != KT_SUCCESS) {
-        f->status = rc;
-        f->told = true;
-    }
-    return rc;
+    return kt_fault_pause(f, c->host, c->call, 1);
 }
 
 int kt_check_look(struct kt_check *c, kt_body_fn *body, struct kt_fault *f)

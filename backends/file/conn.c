@@ -15,9 +15,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* A head of KT_VERSIONS_MAX versions fits; no row of ours is longer. */
-#define ROW_MAX (16 << 20)
-
 static const char *const sql[KT_SQL_END] = {
     [KT_SQL_STORE] = "SELECT id, format, index_key, sum FROM store",
     [KT_SQL_SLOTS] = "SELECT * FROM slot ORDER BY id", /* the columns tell the format */
@@ -208,7 +205,7 @@ static int open_db(struct kt_conn *c, enum way way, struct kt_fault *f)
     (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-    (void)sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, ROW_MAX);
+    (void)sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, KT_SEALED_MAX);
     kt_known_watch(c);
     c->immutable = way == IMMUTABLE;
     c->exclusive = way == EXCLUSIVE;

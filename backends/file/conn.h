@@ -45,6 +45,8 @@ enum kt_sql {
 };
 
 #define KT_INDEX_SEALED (KT_KEY_SIZE + KT_SEAL_EXTRA)
+/* A head of KT_VERSIONS_MAX versions fits; no row of ours is longer. */
+#define KT_SEALED_MAX (16 << 20)
 #define KT_CONN_FDS 64
 
 /** struct kt_fd - a descriptor, and the file that was behind it */

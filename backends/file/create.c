@@ -131,7 +131,7 @@ static int make_empty(const char *path, struct kt_fault *f)
     return KT_SUCCESS;
 }
 
-static int build(const char *path, const struct kt_ring *ring, struct kt_fault *f)
+static int build_database(const char *path, const struct kt_ring *ring, struct kt_fault *f)
 {
     struct kt_conn c = { .path = path };
     int rc = sqlite3_open_v2(path, &c.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -160,7 +160,7 @@ static int sync_file(const char *path, struct kt_fault *f)
     return rc;
 }
 
-int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f)
+int kt_create_by(const char *path, kt_build_fn *build, void *arg, struct kt_fault *f)
 {
     char *temp = NULL;
     int rc;
@@ -168,9 +168,7 @@ int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f)
     if (asprintf(&temp, "%s-new", path) < 0)
         return kt_fault(f, KT_NO_MEMORY, "out of memory");
     remove_files(temp, BESIDE + 1);
-    rc = make_empty(temp, f);
-    if (rc == KT_SUCCESS)
-        rc = build(temp, ring, f);
+    rc = build(temp, arg, f);
     if (rc == KT_SUCCESS)
         rc = sync_file(temp, f);
     /* the log of a store that somebody removed must not be taken for the new one's */
@@ -184,4 +182,24 @@ int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f)
         remove_files(temp, BESIDE + 1);
     free(temp);
     return rc;
+}
+
+/** struct fresh - a store without secrets */
+struct fresh {
+    const struct kt_ring *ring;
+};
+
+static int build_fresh(const char *path, void *arg, struct kt_fault *f)
+{
+    const struct fresh *new = arg;
+    const int rc = make_empty(path, f);
+
+    return rc == KT_SUCCESS ? build_database(path, new->ring, f) : rc;
+}
+
+int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f)
+{
+    struct fresh new = { ring };
+
+    return kt_create_by(path, build_fresh, &new, f);
 }

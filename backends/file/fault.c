@@ -49,3 +49,17 @@ int kt_fault_errno(struct kt_fault *f, int otherwise, int err, const char *fmt, 
     f->told = false;
     return f->status;
 }
+
+int kt_fault_told(struct kt_fault *f, int status)
+{
+    f->status = status;
+    f->told = true;
+    return status;
+}
+
+int kt_fault_pause(struct kt_fault *f, const struct kt_host *host, struct kt_call *call, int64_t ms)
+{
+    const int rc = host->sleep(call, ms);
+
+    return rc == KT_SUCCESS ? rc : kt_fault_told(f, rc);
+}

@@ -30,4 +30,12 @@ int kt_fault(struct kt_fault *f, int status, const char *fmt, ...) KT_PRINTF(3, 
 int kt_fault_errno(struct kt_fault *f, int otherwise, int err, const char *fmt, ...)
     KT_PRINTF(4, 5);
 
+/** kt_fault_told - what the host has been told of already; returns @status */
+int kt_fault_told(struct kt_fault *f, int status);
+
+/** kt_fault_pause - wait @ms, 0 to see whether the call is over; outside the gate. KT_SUCCESS, or what
+ * the host said of it */
+int kt_fault_pause(struct kt_fault *f, const struct kt_host *host, struct kt_call *call,
+                   int64_t ms) KT_MUST_CHECK;
+
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEALED_MAX (16 << 20)
-
 static int damaged(struct kt_session *s, const char *name, const char *what)
 {
     return kt_fault(&s->fault, KT_CORRUPT,
@@ -156,7 +154,7 @@ static int take_row(struct kt_session *s, struct visit *v, struct kt_found *out,
     if (sqlite3_column_type(q, 0) != SQLITE_TEXT || id == NULL ||
         strlen(id) != (size_t)sqlite3_column_bytes(q, 0))
         return damaged(s, called(v), "a row");
-    if (!kt_conn_blob(q, 2, KT_SEAL_EXTRA, SEALED_MAX, &sealed))
+    if (!kt_conn_blob(q, 2, KT_SEAL_EXTRA, KT_SEALED_MAX, &sealed))
         sealed.len = 0; /* an error of whoever opens it */
     if (id[0] != '\0')
         return take_version(s, v, out, id, dk, sealed);

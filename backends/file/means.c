@@ -38,10 +38,8 @@ int kt_ask(const struct kt_unlock *u, const char *what, char *buf, size_t *len, 
 
     (void)snprintf(text, sizeof(text), "%s for %s: ", what, u->path);
     n = u->host->prompt(u->call, text, false, buf, KT_PASSPHRASE_MAX);
-    if (n < 0) {
-        f->told = true;
-        return f->status = -n;
-    }
+    if (n < 0)
+        return kt_fault_told(f, -n);
     *len = (size_t)n;
     return KT_SUCCESS;
 }

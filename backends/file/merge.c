@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define STAGES (KT_STAGE_CURRENT | KT_STAGE_PREVIOUS | KT_STAGE_PENDING)
-#define SEALED_MAX (16 << 20)
 
 /**
  * struct merging - of one secret
@@ -92,7 +91,7 @@ static int read_body(struct merging *g, const struct kt_entry *e, void **plain,
     code = sqlite3_step(q);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         rc = kt_conn_fault(s->conn, code, "read", &s->fault);
-    else if (code == SQLITE_DONE || !kt_conn_blob(q, 1, KT_SEAL_EXTRA, SEALED_MAX, &sealed))
+    else if (code == SQLITE_DONE || !kt_conn_blob(q, 1, KT_SEAL_EXTRA, KT_SEALED_MAX, &sealed))
         rc = damaged(g, e->id);
     else
         rc = kt_session_datakey(s, sqlite3_column_int64(q, 0), &key);

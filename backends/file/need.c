@@ -21,13 +21,6 @@ int kt_need_check(const char *path, struct kt_fault *f)
     return KT_SUCCESS;
 }
 
-static int told(struct kt_fault *f, int rc)
-{
-    f->status = rc;
-    f->told = true;
-    return rc;
-}
-
 int kt_need_get(const struct kt_unlock *u, const char *where, void **data, size_t *len,
                 struct kt_fault *f)
 {
@@ -37,7 +30,7 @@ int kt_need_get(const struct kt_unlock *u, const char *where, void **data, size_
     needs = &mine;
     rc = u->host->get_secret(u->call, where, data, len);
     needs = mine.outer;
-    return rc == KT_SUCCESS ? rc : told(f, rc);
+    return rc == KT_SUCCESS ? rc : kt_fault_told(f, rc);
 }
 
 int kt_need_put(const struct kt_unlock *u, const char *where, const void *data, size_t len,
@@ -49,5 +42,5 @@ int kt_need_put(const struct kt_unlock *u, const char *where, const void *data, 
     needs = &mine;
     rc = u->host->put_secret(u->call, where, data, len);
     needs = mine.outer;
-    return rc == KT_SUCCESS ? rc : told(f, rc);
+    return rc == KT_SUCCESS ? rc : kt_fault_told(f, rc);
 }

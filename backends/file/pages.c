@@ -15,7 +15,7 @@
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
-static int count(struct kt_conn *c, enum kt_sql which, int64_t *out, struct kt_fault *f)
+int kt_pages_number(struct kt_conn *c, enum kt_sql which, int64_t *out, struct kt_fault *f)
 {
     sqlite3_stmt *q = kt_conn_stmt(c, which, f);
     int code;
@@ -31,10 +31,10 @@ static int count(struct kt_conn *c, enum kt_sql which, int64_t *out, struct kt_f
 int kt_pages_count(struct kt_conn *c, struct kt_counts *out, struct kt_fault *f)
 {
     int64_t rows = 0;
-    int rc = count(c, KT_SQL_COUNT_HEADS, &out->secrets, f);
+    int rc = kt_pages_number(c, KT_SQL_COUNT_HEADS, &out->secrets, f);
 
     if (rc == KT_SUCCESS)
-        rc = count(c, KT_SQL_COUNT_ROWS, &rows, f);
+        rc = kt_pages_number(c, KT_SQL_COUNT_ROWS, &rows, f);
     out->versions = rows - out->secrets;
     return rc;
 }

@@ -19,6 +19,9 @@ struct kt_patience {
     int cancel_fd;
 };
 
+/** kt_pages_number - what a statement that counts says */
+int kt_pages_number(struct kt_conn *c, enum kt_sql which, int64_t *out,
+                    struct kt_fault *f) KT_MUST_CHECK;
 int kt_pages_count(struct kt_conn *c, struct kt_counts *out, struct kt_fault *f) KT_MUST_CHECK;
 
 /** kt_pages_check - is the database sound? @deep: and do its indices fit its tables? KT_CORRUPT */

@@ -217,7 +217,7 @@ static int list_row(struct kt_session *s, struct list *l, sqlite3_stmt *q, const
     *found = (struct kt_found){ .exists = false };
     memcpy(found->tag, tag, KT_TAG_SIZE);
     if (sqlite3_column_type(q, 1) == SQLITE_TEXT && sqlite3_column_bytes(q, 1) == 0 &&
-        kt_conn_blob(q, 3, KT_SEAL_EXTRA, 16 << 20, &sealed))
+        kt_conn_blob(q, 3, KT_SEAL_EXTRA, KT_SEALED_MAX, &sealed))
         rc = kt_found_head(s, sqlite3_column_int64(q, 2), sealed, NULL, found);
     if (rc == KT_SUCCESS && has_prefix(found->head.name, l->prefix)) {
         l->bytes += found->plain_len + (found->head.n + 1) * sizeof(struct kt_entry);

@@ -12,7 +12,6 @@
 #define TURN_NS 15000000  /* of work, before it is committed */
 #define WANTED_NS 3000000 /* of it, if others are waiting */
 #define ASK_NS 1000000    /* between two looks whether they are */
-#define SEALED_MAX (16 << 20)
 
 /* How long others wait for us is a matter of real time, whatever the host's clocks say. */
 static int64_t clock_ns(void)
@@ -120,7 +119,7 @@ static int open_row(struct kt_session *s, const struct kt_reseal *t, const struc
 
     if (dk >= t->key)
         return KT_SUCCESS;
-    if (at == f->head.n || !kt_conn_blob(q, 2, KT_SEAL_EXTRA, SEALED_MAX, &sealed))
+    if (at == f->head.n || !kt_conn_blob(q, 2, KT_SEAL_EXTRA, KT_SEALED_MAX, &sealed))
         return KT_CORRUPT;
     rc = kt_session_datakey(s, dk, &key);
     if (rc != KT_SUCCESS)
@@ -208,7 +207,7 @@ static int load_head(struct kt_session *s, const struct kt_reseal *t, struct kt_
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         rc = kt_conn_fault(s->conn, code, "read", &s->fault);
     else if (code == SQLITE_ROW && sqlite3_column_bytes(q, 0) == 0 &&
-             kt_conn_blob(q, 2, KT_SEAL_EXTRA, SEALED_MAX, &sealed)) {
+             kt_conn_blob(q, 2, KT_SEAL_EXTRA, KT_SEALED_MAX, &sealed)) {
         *dk = sqlite3_column_int64(q, 1);
         rc = kt_found_head(s, *dk, sealed, NULL, f);
     }

@@ -406,7 +406,6 @@ static int take_a_turn(struct kt_session *s, struct plan *p)
 static int wait_a_little(struct kt_session *s, unsigned waits)
 {
     static const struct timespec quick = { .tv_nsec = QUICK_NS };
-    int rc;
 
     if (s->host->left_ms(s->call) < 2)
         return kt_fault(&s->fault, KT_BUSY, "%s was in use by other writers until the deadline",
@@ -416,12 +415,7 @@ static int wait_a_little(struct kt_session *s, unsigned waits)
         (void)nanosleep(&quick, NULL);
         return KT_SUCCESS;
     }
-    rc = s->host->sleep(s->call, 1);
-    if (rc != KT_SUCCESS) {
-        s->fault.status = rc;
-        s->fault.told = true;
-    }
-    return rc;
+    return kt_fault_pause(&s->fault, s->host, s->call, 1);
 }
 
 static void give_up_turn(struct kt_session *s)
@@ -568,7 +562,7 @@ int kt_store_try(struct kt_store *store, struct kt_call *call, enum kt_access ac
     return run_plan(store, call, &p, f);
 }
 
-static int nothing(struct kt_session *s, void *arg)
+int kt_store_nothing(struct kt_session *s, void *arg)
 {
     (void)s;
     (void)arg;
@@ -577,7 +571,7 @@ static int nothing(struct kt_session *s, void *arg)
 
 int kt_store_create(struct kt_store *store, struct kt_call *call, struct kt_recipe *recipe)
 {
-    struct plan p = { .access = KT_WRITE_CREATE, .body = nothing, .recipe = recipe };
+    struct plan p = { .access = KT_WRITE_CREATE, .body = kt_store_nothing, .recipe = recipe };
     struct kt_fault f;
     const int rc = run_plan(store, call, &p, &f);
 

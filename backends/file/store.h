@@ -85,6 +85,9 @@ enum kt_access {
 
 typedef int kt_body_fn(struct kt_session *s, void *arg);
 
+/** kt_store_nothing - the body of a turn that is only about getting in */
+int kt_store_nothing(struct kt_session *s, void *arg);
+
 /**
  * kt_store_run - do something with a store
  * @body: returns a status, explained in @s->fault, or KT_AGAIN to be run again. It runs inside the
@@ -133,5 +136,11 @@ void kt_lock_drop(struct kt_store *store, bool sound);
 
 /** kt_create - build the store, whole and synced, and give it its name; inside the writer lock */
 int kt_create(const char *path, const struct kt_ring *ring, struct kt_fault *f) KT_MUST_CHECK;
+
+/** kt_build_fn - write a whole store to @path, which is not there */
+typedef int kt_build_fn(const char *path, void *arg, struct kt_fault *f);
+
+/** kt_create_by - the same, built by somebody else */
+int kt_create_by(const char *path, kt_build_fn *build, void *arg, struct kt_fault *f) KT_MUST_CHECK;
 
 #endif

@@ -211,24 +211,13 @@ static int count_body(struct kt_session *s, void *arg)
     return kt_pages_count(s->conn, arg, &s->fault);
 }
 
-static int nothing(struct kt_session *s, void *arg)
-{
-    (void)s;
-    (void)arg;
-    return KT_SUCCESS;
-}
-
 /* The host says why a call is over. */
 static int go_on(const struct kt_host *host, struct kt_call *call, struct kt_fault *f)
 {
-    const int rc = host->sleep(call, 0);
+    const int rc = kt_fault_pause(f, host, call, 0);
 
-    if (rc != KT_SUCCESS) {
-        f->status = rc;
-        f->told = true;
-    } else if (host->left_ms(call) == 0) {
+    if (rc == KT_SUCCESS && host->left_ms(call) == 0)
         return kt_fault(f, KT_TIMEOUT, "the archive was not whole in time; it was not made");
-    }
     return rc;
 }
 
@@ -301,7 +290,7 @@ static int export_all(const struct kt_line_state *line, struct kt_call *call, st
     if (rc == KT_NOT_FOUND)
         return kt_fault(f, rc, "%s was never made: there is nothing to export", line->store->path);
     if (rc == KT_SUCCESS) /* nobody types a passphrase for a store that then stays locked */
-        rc = kt_store_try(line->store, call, KT_READ, nothing, NULL, f);
+        rc = kt_store_try(line->store, call, KT_READ, kt_store_nothing, NULL, f);
     if (rc == KT_SUCCESS)
         rc = kt_archive_make(&e->archive, line->host, call, e->part.file, e->part.path, &e->recipe,
                              f);

@@ -88,13 +88,6 @@ static void print_sum(struct kt_check *c)
                    c->opened ? "" : " without opening them", damage);
 }
 
-static int nothing(struct kt_session *s, void *arg)
-{
-    (void)s;
-    (void)arg;
-    return KT_SUCCESS;
-}
-
 /* A header that says another format than the store's own row, which is whole, is damaged. */
 static int believe_row(struct kt_session *s, void *check)
 {
@@ -108,7 +101,7 @@ static int believe_row(struct kt_session *s, void *check)
 static int begin(struct kt_check *c, struct kt_fault *f)
 {
     struct kt_fault ignored;
-    int rc = kt_store_try(c->store, c->call, KT_LOOK, nothing, NULL, f);
+    int rc = kt_store_try(c->store, c->call, KT_LOOK, kt_store_nothing, NULL, f);
 
     if (rc == KT_CORRUPT ||
         (rc == KT_UNSUPPORTED && kt_check_look(c, believe_row, &ignored) == KT_SUCCESS))

@@ -184,14 +184,10 @@ static void add_up(struct importing *i)
 
 static int go_on(const struct kt_host *host, struct kt_call *call, struct kt_fault *f)
 {
-    const int rc = host->sleep(call, 0);
+    const int rc = kt_fault_pause(f, host, call, 0);
 
-    if (rc != KT_SUCCESS) {
-        f->status = rc;
-        f->told = true;
-    } else if (host->left_ms(call) == 0) {
+    if (rc == KT_SUCCESS && host->left_ms(call) == 0)
         return kt_fault(f, KT_TIMEOUT, "the import was not at its end in time; run it again");
-    }
     return rc;
 }
 

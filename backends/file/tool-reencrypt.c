@@ -2,6 +2,7 @@
 
 /* `keyturn file re-encrypt`: a new data key, a walk, and the old keys go. */
 
+#include "pages.h"
 #include "reseal.h"
 #include "tools.h"
 
@@ -28,15 +29,8 @@ struct job {
 static int count_body(struct kt_session *s, void *arg)
 {
     struct job *j = arg;
-    sqlite3_stmt *q = kt_conn_stmt(s->conn, KT_SQL_COUNT_HEADS, &s->fault);
-    int code;
 
-    if (q == NULL)
-        return s->fault.status;
-    code = sqlite3_step(q);
-    j->total = sqlite3_column_int64(q, 0);
-    (void)sqlite3_reset(q);
-    return code == SQLITE_ROW ? KT_SUCCESS : kt_conn_fault(s->conn, code, "read", &s->fault);
+    return kt_pages_number(s->conn, KT_SQL_COUNT_HEADS, &j->total, &s->fault);
 }
 
 static int begin_body(struct kt_session *s, void *arg)

@@ -136,51 +136,25 @@ static void print_plan(const struct kt_line_state *line, struct kt_call *call,
 
 /* ---- doing it, within the writer lock ------------------------------------------------------- */
 
-static int sync_file(const char *path, struct kt_fault *f)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = KT_SUCCESS;
+/** struct copying - a backup, on its way to a place where there is no store */
+struct copying {
+    struct kt_conn *from;
+    const struct kt_patience *patience;
+};
 
-    if (fd < 0 || kt_fsync(fd) != 0)
-        rc = kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot sync %s", path);
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
+static int copy_to(const char *path, void *arg, struct kt_fault *f)
+{
+    const struct copying *c = arg;
+
+    return kt_pages_write(c->from, path, c->patience, f);
 }
 
-static void remove_beside(const char *path)
-{
-    static const char *const suffixes[] = { "-wal", "-shm", "-journal" };
-    char name[4096];
-
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-        if (snprintf(name, sizeof(name), "%s%s", path, suffixes[i]) < (int)sizeof(name))
-            (void)unlink(name);
-}
-
-/* As a store is made: under the name that create.c uses, too, so who comes next throws it away. */
 static int make_store(struct kt_conn *from, const char *path, const struct restore *r,
                       struct kt_fault *f)
 {
-    char *temp = NULL;
-    int rc;
+    struct copying c = { from, &r->patience };
 
-    if (asprintf(&temp, "%s-new", path) < 0)
-        return kt_fault(f, KT_NO_MEMORY, "out of memory");
-    (void)unlink(temp);
-    rc = kt_pages_write(from, temp, &r->patience, f);
-    if (rc == KT_SUCCESS)
-        rc = sync_file(temp, f);
-    if (rc == KT_SUCCESS)
-        remove_beside(path); /* the log of a store that is no more */
-    if (rc == KT_SUCCESS && rename(temp, path) != 0)
-        rc = kt_fault_errno(f, KT_UNAVAILABLE, errno, "cannot make %s", path);
-    if (rc == KT_SUCCESS)
-        rc = kt_place_sync(path, f);
-    else
-        (void)unlink(temp);
-    free(temp);
-    return rc;
+    return kt_create_by(path, copy_to, &c, f);
 }
 
 static int overwrite(struct kt_conn *from, const char *path, const struct restore *r,

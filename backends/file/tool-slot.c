@@ -173,13 +173,6 @@ static int add_body(struct kt_session *s, void *arg)
     return rc;
 }
 
-static int nothing(struct kt_session *s, void *arg)
-{
-    (void)s;
-    (void)arg;
-    return KT_SUCCESS;
-}
-
 /** struct wanted - the one kind that was said */
 struct wanted {
     const struct kt_arg *passphrase;
@@ -238,7 +231,7 @@ static int add_slot(const struct kt_line_state *line, struct kt_call *call, cons
     char text[KT_SLOT_TEXT_SIZE];
     struct kt_fault f;
     /* opened, and seen to be writable, before anybody thinks of a new passphrase */
-    int rc = kt_store_run(line->store, call, KT_WRITE, nothing, NULL);
+    int rc = kt_store_run(line->store, call, KT_WRITE, kt_store_nothing, NULL);
 
     if (rc != KT_SUCCESS)
         return rc;

@@ -130,13 +130,10 @@ static int try_typed(const struct kt_unlock *u, const struct kt_ring *ring,
                      const struct kt_slot *slot, struct typed *t, uint8_t master[KT_KEY_SIZE],
                      struct kt_fault *f)
 {
-    int rc = u->host->sleep(u->call, 0); /* each may take half a second */
+    int rc = kt_fault_pause(f, u->host, u->call, 0); /* each may take half a second */
 
-    if (rc != KT_SUCCESS) {
-        f->told = true;
-        return f->status = rc;
-    }
-    rc = kt_slot_stretch(slot, answer_for(t, slot), t->kek, f);
+    if (rc == KT_SUCCESS)
+        rc = kt_slot_stretch(slot, answer_for(t, slot), t->kek, f);
     if (rc != KT_SUCCESS)
         return rc;
     rc = kt_slot_try(ring->store_id, slot, (struct kt_bytes){ t->kek, KT_KEY_SIZE }, master);

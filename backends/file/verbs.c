@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pages.h"
 #include "tools.h"
 
 #include <errno.h>
@@ -16,23 +17,9 @@ const struct kt_arg *kt_arg_find(const struct kt_arg *args, size_t nargs, const 
 /** struct report - what is seen inside, to be printed outside the gate */
 struct report {
     struct kt_ring ring;
-    int64_t secrets;
-    int64_t rows;
+    struct kt_counts counts;
     bool immutable;
 };
-
-static int count(struct kt_session *s, enum kt_sql which, int64_t *out)
-{
-    sqlite3_stmt *q = kt_conn_stmt(s->conn, which, &s->fault);
-    int rc;
-
-    if (q == NULL)
-        return s->fault.status;
-    rc = sqlite3_step(q);
-    *out = sqlite3_column_int64(q, 0);
-    (void)sqlite3_reset(q);
-    return rc == SQLITE_ROW ? KT_SUCCESS : kt_conn_fault(s->conn, rc, "read", &s->fault);
-}
 
 static int look_body(struct kt_session *s, void *arg)
 {
@@ -40,16 +27,7 @@ static int look_body(struct kt_session *s, void *arg)
     int rc = kt_ring_load(s->conn, &r->ring, &s->fault);
 
     r->immutable = s->conn->immutable;
-    if (rc == KT_SUCCESS)
-        rc = count(s, KT_SQL_COUNT_HEADS, &r->secrets);
-    return rc == KT_SUCCESS ? count(s, KT_SQL_COUNT_ROWS, &r->rows) : rc;
-}
-
-static int nothing(struct kt_session *s, void *arg)
-{
-    (void)s;
-    (void)arg;
-    return KT_SUCCESS;
+    return rc == KT_SUCCESS ? kt_pages_count(s->conn, &r->counts, &s->fault) : rc;
 }
 
 static bool never_made(const struct kt_line_state *line, struct kt_call *call)
@@ -75,7 +53,7 @@ static bool never_made(const struct kt_line_state *line, struct kt_call *call)
 static int viable(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
 {
     const struct kt_line_state *line = state;
-    struct report r = { .secrets = 0 };
+    struct report r = { .immutable = false };
     int rc;
 
     (void)args;
@@ -87,7 +65,7 @@ static int viable(void *state, struct kt_call *call, const struct kt_arg *args, 
         return rc;
     line->host->print(call, "store: %s", line->store->path);
     kt_slots_print(line, call, &r.ring);
-    rc = kt_store_run(line->store, call, KT_READ, nothing, NULL);
+    rc = kt_store_run(line->store, call, KT_READ, kt_store_nothing, NULL);
     if (rc == KT_SUCCESS)
         line->host->print(call, "it can be opened%s", r.immutable ? ", for reading only" : "");
     return rc;
@@ -97,7 +75,7 @@ static int viable(void *state, struct kt_call *call, const struct kt_arg *args, 
 static int status(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
 {
     const struct kt_line_state *line = state;
-    struct report r = { .secrets = 0 };
+    struct report r = { .immutable = false };
     int rc;
 
     (void)args;
@@ -110,8 +88,8 @@ static int status(void *state, struct kt_call *call, const struct kt_arg *args, 
     line->host->print(call, "store:     %s%s", line->store->path,
                       r.immutable ? " (read-only medium)" : "");
     line->host->print(call, "format:    %d", r.ring.format);
-    line->host->print(call, "secrets:   %lld", (long long)r.secrets);
-    line->host->print(call, "versions:  %lld", (long long)(r.rows - r.secrets));
+    line->host->print(call, "secrets:   %lld", (long long)r.counts.secrets);
+    line->host->print(call, "versions:  %lld", (long long)r.counts.versions);
     line->host->print(call, "data keys: %zu", r.ring.ndatakeys);
     kt_slots_print(line, call, &r.ring);
     return KT_SUCCESS;
