@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filestore.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -160,7 +164,115 @@ void filestore_sql(struct filestore *fs, const char *sql)
     char *why = NULL;
 
     ck_assert_int_eq(sqlite3_open(fs->path, &db), SQLITE_OK);
-    (void)sqlite3_busy_timeout(db, 5000);
+    (void)sqlite3_busy_timeout(db, 600000);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s: %s", sql, why);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---- others ------------------------------------------------------------------------------------ */
+
+int filestore_lock(const struct filestore *fs)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+    char *path = kt_harness_path(fs->dir, "store.db-lock");
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    free(path);
+    return fd;
+}
+
+unsigned filestore_queue(int lock)
+{
+    for (unsigned n = 0;; n++) { /* byte 0 is the lock, the places are behind it */
+        struct flock place = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)n + 1, .l_len = 1
+        };
+
+        MUST(fcntl(lock, F_OFD_GETLK, &place) == 0);
+        if (place.l_type == F_UNLCK)
+            return n;
+    }
+}
+
+void filestore_await_queue(int lock, unsigned n)
+{
+    while (filestore_queue(lock) < n)
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
+static void *end_the_hour(void *arg)
+{
+    filestore_await_queue(*(const int *)arg, 1);
+    modhost_clock_add(KT_CLOCK_MONOTONIC, 3600000);
+    return NULL;
+}
+
+pthread_t filestore_stop_waiting(const int *lock)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, end_the_hour, (void *)lock), 0);
+    return thread;
+}
+
+struct words {
+    char name[32];
+    char value[32];
+};
+
+static void do_as_told(const struct filestore *of, int ask, int told)
+{
+    struct filestore mine;
+    struct words w;
+
+    filestore_again(&mine, of, NULL);
+    while (read(ask, &w, sizeof(w)) == sizeof(w)) {
+        MUST(filestore_put(&mine, w.name, w.value, (char[KT_ID_SIZE]){ "" }, NULL) == KT_SUCCESS);
+        MUST(write(told, "", 1) == 1);
+    }
+    filestore_close(&mine);
+    _exit(0);
+}
+
+void filestore_other_start(struct filestore_other *o, const struct filestore *of)
+{
+    int ask[2];
+    int told[2];
+
+    ck_assert_int_eq(pipe(ask), 0);
+    ck_assert_int_eq(pipe(told), 0);
+    o->pid = fork();
+    ck_assert_int_ge(o->pid, 0);
+    if (o->pid == 0) {
+        (void)close(ask[1]);
+        (void)close(told[0]);
+        do_as_told(of, ask[0], told[1]);
+    }
+    (void)close(ask[0]);
+    (void)close(told[1]);
+    o->ask = ask[1];
+    o->told = told[0];
+}
+
+void filestore_other_put(const struct filestore_other *o, const char *name, const char *value)
+{
+    struct words w = { .name = "" };
+    char done;
+
+    (void)snprintf(w.name, sizeof(w.name), "%s", name);
+    (void)snprintf(w.value, sizeof(w.value), "%s", value);
+    MUST(write(o->ask, &w, sizeof(w)) == sizeof(w));
+    MUST(read(o->told, &done, 1) == 1);
+}
+
+void filestore_other_end(const struct filestore_other *o)
+{
+    int status = -1;
+
+    (void)close(o->ask);
+    (void)close(o->told);
+    ck_assert_int_eq(waitpid(o->pid, &status, 0), o->pid);
+    ck_assert_int_eq(status, 0);
 }

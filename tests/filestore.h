@@ -7,6 +7,7 @@
 #include "harness.h"
 #include "modhost.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -62,5 +63,33 @@ void filestore_must_get(struct filestore *fs, const char *name, const char *valu
 
 /** filestore_sql - change the database behind the module's back */
 void filestore_sql(struct filestore *fs, const char *sql);
+
+/** filestore_lock - be the writer; returns the descriptor of the lock file, whose closing ends that */
+int filestore_lock(const struct filestore *fs);
+
+/** filestore_queue - how many writers are waiting for that lock, each in its place; any descriptor of it */
+unsigned filestore_queue(int lock);
+
+/** filestore_await_queue - until there are @n */
+void filestore_await_queue(int lock, unsigned n);
+
+/**
+ * filestore_stop_waiting - the deadline comes for the writer that waits behind @lock: a thread puts the
+ * clock on by an hour once it sees it there. To be joined, and then modhost_clock_reset().
+ */
+pthread_t filestore_stop_waiting(const int *lock);
+
+/** struct filestore_other - another process, that puts when it is told to */
+struct filestore_other {
+    pid_t pid;
+    int ask;
+    int told;
+};
+
+void filestore_other_start(struct filestore_other *o, const struct filestore *of);
+
+/** filestore_other_put - done when this returns, however long that takes */
+void filestore_other_put(const struct filestore_other *o, const char *name, const char *value);
+void filestore_other_end(const struct filestore_other *o);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define ARGS_MAX 64
 #define SECRETS_MAX 16
+#define HOUR_MS 3600000
 
 struct block { /* before each secret; keeps it 16-byte aligned */
     size_t len;
@@ -97,6 +98,8 @@ static void host_progress(struct kt_call *call, uint64_t done, uint64_t total)
 {
     call->progress_done = done;
     call->progress_total = total;
+    if (call->meanwhile != NULL)
+        call->meanwhile(call);
 }
 
 KT_PRINTF(2, 3)
@@ -124,6 +127,8 @@ static int64_t host_left_ms(struct kt_call *call)
 {
     int64_t left = call->deadline_ms - host_now_ns(call, KT_CLOCK_MONOTONIC) / 1000000;
 
+    if (call->meanwhile != NULL)
+        call->meanwhile(call);
     return left > 0 ? left : 0;
 }
 
@@ -308,6 +313,11 @@ static int host_put_secret(struct kt_call *call, const char *where, const void *
     return KT_SUCCESS;
 }
 
+static bool host_may_prompt(struct kt_call *call)
+{
+    return call->answers != NULL;
+}
+
 const struct kt_host modhost = {
     .abi = KT_MODULE_ABI,
     .size = sizeof(struct kt_host),
@@ -328,6 +338,7 @@ const struct kt_host modhost = {
     .put_secret = host_put_secret,
     .print = host_print,
     .progress = host_progress,
+    .may_prompt = host_may_prompt,
 };
 
 /* ---- for tests ------------------------------------------------------------------------------ */
@@ -335,7 +346,7 @@ const struct kt_host modhost = {
 void modhost_call_init(struct kt_call *call)
 {
     *call = (struct kt_call){ .cancel_fd = -1 };
-    call->deadline_ms = host_now_ns(call, KT_CLOCK_MONOTONIC) / 1000000 + 10000;
+    call->deadline_ms = host_now_ns(call, KT_CLOCK_MONOTONIC) / 1000000 + HOUR_MS;
 }
 
 void modhost_call_reset(struct kt_call *call)
@@ -348,6 +359,7 @@ void modhost_call_reset(struct kt_call *call)
     call->stop_list = keep.stop_list;
     call->stop_after = keep.stop_after;
     call->answers = keep.answers;
+    call->meanwhile = keep.meanwhile;
 }
 
 void modhost_call_done(struct kt_call *call)

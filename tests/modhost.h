@@ -38,11 +38,13 @@ struct modhost_given {
 };
 
 /**
- * struct kt_call - one call; the members up to @answers may be set after modhost_call_init()
- * @deadline_ms: on the host's monotonic clock; init: in 10 s
+ * struct kt_call - one call; the members up to @meanwhile may be set after modhost_call_init()
+ * @deadline_ms: on the host's monotonic clock; init: in an hour, so that no slow machine gets there
  * @cancel_fd:   -1
  * @stop_list:   give_name returns this from row @stop_after on; KT_SUCCESS: never
  * @answers:     what a person would type, NULL-terminated; NULL: nobody can be asked
+ * @meanwhile:   called when the module asks what time is left and when it tells of its progress: between
+ *               the steps of its work. NULL: nothing
  * @asked:       prompts shown
  * @fails:       times fail() was called; @status and @msg are the last one's
  * @log, @out:   log() and print(), a line each, newline-terminated; NULL: nothing
@@ -53,6 +55,7 @@ struct kt_call {
     int stop_list;
     size_t stop_after;
     const char *const *answers;
+    void (*meanwhile)(struct kt_call *call);
     size_t asked;
     char question[256];
     int fails;
@@ -70,7 +73,7 @@ extern const struct kt_host modhost;
 
 void modhost_call_init(struct kt_call *call);
 void modhost_call_reset(
-    struct kt_call *call); /* forget what was given, said and asked; 10 s again */
+    struct kt_call *call); /* forget what was given, said and asked; an hour again */
 void modhost_call_done(struct kt_call *call);
 
 /** modhost_load - the descriptor of NAME.so; loaded once, never unloaded */

@@ -342,7 +342,8 @@ static void open_as_nobody(void *arg)
         CHILD_MUST(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
     modhost_call_init(&call);
     CHILD_MUST(modhost_open(m, &call, NULL, &state) == KT_SUCCESS);
-    CHILD_MUST(modhost_verb(m, state, &call, "viable", NULL) == KT_SUCCESS);
+    /* told, and that nobody can make it there */
+    CHILD_MUST(modhost_verb(m, state, &call, "viable", NULL) == KT_READ_ONLY);
     if (strstr(call.out, want) == NULL)
         fprintf(stderr, "%sexpected %s\n", call.out, want);
     CHILD_MUST(strstr(call.out, want) != NULL);
@@ -371,6 +372,7 @@ START_TEST(the_machine_has_its_own_places)
 {
     const struct kt_open_args privileged = { .privileged = true };
     void *state = NULL;
+    int rc;
 
     ck_assert_int_eq(setenv("XDG_DATA_HOME", "/nowhere/data", 1), 0);
     modhost_call_reset(&fs.call);
@@ -379,7 +381,8 @@ START_TEST(the_machine_has_its_own_places)
     if (access("/var/lib/keyturn/store.db", F_OK) == 0)
         return; /* not ours to look into */
     ck_assert_int_eq(modhost_open_as(fs.m, &fs.call, &privileged, NULL, &state), KT_SUCCESS);
-    ck_assert_int_eq(modhost_verb(fs.m, state, &fs.call, "viable", NULL), KT_SUCCESS);
+    rc = modhost_verb(fs.m, state, &fs.call, "viable", NULL);
+    ck_assert(rc == KT_SUCCESS || (geteuid() != 0 && rc == KT_READ_ONLY));
     ck_assert_ptr_nonnull(strstr(fs.call.out, KT_STATE_DIR "/store.db"));
     ck_assert_ptr_nonnull(strstr(fs.call.out, KT_KEY_DIR "/store.key"));
     fs.m->close(state);

@@ -211,6 +211,23 @@ static int cache_report(void *state, struct kt_call *call, const char *name, con
     return KT_SUCCESS;
 }
 
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+static int viable(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
+{
+    const struct cache *c = state;
+
+    (void)args;
+    (void)nargs;
+    c->host->print(call, "it is this process's memory, and ends with it");
+    return KT_SUCCESS;
+}
+
+static const struct kt_verb verbs[] = {
+    { "viable", "say that there is nothing it needs", NULL, viable },
+    { .name = NULL },
+};
+
 const struct kt_module kt_module = {
     .abi = KT_MODULE_ABI,
     .size = sizeof(struct kt_module),
@@ -226,6 +243,7 @@ const struct kt_module kt_module = {
     .version = KT_VERSION,
     .summary = "this process's memory: what the lines below it answered",
     .options = options,
+    .verbs = verbs,
     .open = cache_open,
     .close = cache_close,
     .get = cache_get,

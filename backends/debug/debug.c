@@ -254,6 +254,22 @@ static int debug_report(void *state, struct kt_call *call, const char *name, con
     return KT_SUCCESS;
 }
 
+/* As a store that cannot be read would say. */
+static int debug_viable(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
+{
+    const struct debug *d = state;
+
+    (void)args;
+    (void)nargs;
+    d->host->print(call, "it answers as it is told");
+    return answer(d, call, GET);
+}
+
+static const struct kt_verb verbs[] = {
+    { "viable", "answer as a get", NULL, debug_viable },
+    { .name = NULL },
+};
+
 const struct kt_module kt_module = {
     .abi = KT_MODULE_ABI,
     .size = sizeof(struct kt_module),
@@ -271,6 +287,7 @@ const struct kt_module kt_module = {
     .version = KT_VERSION,
     .summary = "stores nothing and answers as told, for tests of stacks",
     .options = options,
+    .verbs = verbs,
     .open = debug_open,
     .close = debug_close,
     .get = debug_get,

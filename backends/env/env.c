@@ -355,6 +355,55 @@ static int env_del(void *state, struct kt_call *call, enum kt_phase phase, const
     return dotfile_set(e->host, call, e->file, variable, NULL, 0, phase == KT_COMMIT);
 }
 
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+static void print_variables(const struct env *e, struct kt_call *call)
+{
+    for (size_t i = 0; i < NAMES && !e->mapped; i++)
+        if (i == 0 || strcmp(names[i].variable, names[i - 1].variable) != 0)
+            e->host->print(call, "%s is %s in the environment", names[i].variable,
+                           from_environment(e, names[i].variable) ? "set" : "not set");
+}
+
+static size_t count_assignments(const struct dotfile *f)
+{
+    struct kt_dotenv d = { .text = f->text, .len = f->len };
+    struct kt_dotenv_entry entry;
+    size_t n = 0;
+
+    while (kt_dotenv_next(&d, &entry) == KT_SUCCESS)
+        n++;
+    return n;
+}
+
+/* May it be looked at, and is the file one that can be read? */
+static int env_viable(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
+{
+    const struct env *e = state;
+    struct dotfile file = { .host = e->host, .path = e->file };
+    int rc = check_allowed(e, call);
+
+    (void)args;
+    (void)nargs;
+    if (rc != KT_SUCCESS)
+        return rc;
+    print_variables(e, call);
+    if (!e->file)
+        return KT_SUCCESS;
+    rc = dotfile_read(&file, call);
+    if (rc == KT_SUCCESS)
+        e->host->print(call, "%s has %zu assignments", e->file, count_assignments(&file));
+    if (rc == KT_NOT_FOUND)
+        e->host->print(call, "%s is not there yet: the first put makes it", e->file);
+    dotfile_done(&file);
+    return rc == KT_NOT_FOUND ? KT_SUCCESS : rc;
+}
+
+static const struct kt_verb verbs[] = {
+    { "viable", "say which variables are set, and whether the file can be read", NULL, env_viable },
+    { .name = NULL },
+};
+
 const struct kt_module kt_module = {
     .abi = KT_MODULE_ABI,
     .size = sizeof(struct kt_module),
@@ -370,6 +419,7 @@ const struct kt_module kt_module = {
     .version = KT_VERSION,
     .summary = "environment variables and .env files",
     .options = options,
+    .verbs = verbs,
     .open = env_open,
     .close = env_close,
     .get = env_get,

@@ -3,8 +3,11 @@
 #include "tools.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const struct kt_arg *kt_arg_find(const struct kt_arg *args, size_t nargs, const char *name)
 {
@@ -49,6 +52,26 @@ static bool never_made(const struct kt_line_state *line, struct kt_call *call)
     return true;
 }
 
+/* Could it be made? Only looked at: what there is of the way to it must let us make the rest. */
+static int could_make(const struct kt_line_state *line, struct kt_call *call, const char *path)
+{
+    char *dir = strdup(path), *slash = NULL;
+    int error = dir == NULL ? ENOMEM : ENOENT;
+
+    while (error == ENOENT && (slash = strrchr(dir, '/')) != NULL) {
+        slash[slash == dir ? 1 : 0] = '\0';
+        error = faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+        if (slash == dir)
+            break;
+    }
+    if (error != 0)
+        (void)line->host->fail(call, error == ENOMEM ? KT_NO_MEMORY : KT_READ_ONLY,
+                               "'%s' is not made yet, and cannot be: '%s': %s", path,
+                               dir != NULL ? dir : path, strerror(error));
+    free(dir);
+    return error == 0 ? KT_SUCCESS : error == ENOMEM ? KT_NO_MEMORY : KT_READ_ONLY;
+}
+
 /* Can it be opened, and with what? */
 static int viable(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
 {
@@ -59,7 +82,7 @@ static int viable(void *state, struct kt_call *call, const struct kt_arg *args, 
     (void)args;
     (void)nargs;
     if (never_made(line, call))
-        return KT_SUCCESS;
+        return could_make(line, call, line->store->path);
     rc = kt_store_run(line->store, call, KT_LOOK, look_body, &r);
     if (rc != KT_SUCCESS)
         return rc;

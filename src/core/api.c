@@ -43,6 +43,8 @@ static const struct kt_api api = {
     .name_check = kt_name_check,
     .id_new = kt_id_new,
     .list_each = kt_list_each,
+    .authority = kt_authority,
+    .line_run = kt_line_run,
 };
 
 const struct kt_api *kt_api_get(uint32_t version)

@@ -27,7 +27,7 @@ void kt_ask_start(struct kt_ask *ask, struct kt_handle *h, const char *name,
     ask->best_line = 0;
     ask->denier = -1;
     ask->handle = h;
-    ask->flight.leads = false;
+    kt_flight_init(&ask->flight, h);
     ask->alone = false;
     kt_tale_start(&ask->tale);
     kt_offer_init(&ask->turn, storage != NULL ? storage->turn : NULL);

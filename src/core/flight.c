@@ -41,6 +41,12 @@ static void wait_slice(struct kt_handle *h)
     (void)pthread_cond_timedwait(&h->landed, &h->lock, &until);
 }
 
+void kt_flight_init(struct kt_flight *own, struct kt_handle *h)
+{
+    own->since = atomic_load_explicit(&h->flight_serial, memory_order_acquire);
+    own->leads = false;
+}
+
 bool kt_flight_board(struct kt_flight *own, const struct kt_budget *budget, const char *name,
                      int64_t until_ns)
 {
@@ -54,7 +60,8 @@ bool kt_flight_board(struct kt_flight *own, const struct kt_budget *budget, cons
     (void)pthread_mutex_lock(&h->lock);
     f = find(h, name);
     if (f == NULL) {
-        *own = (struct kt_flight){ h->flights, name, ++h->flight_serial, true };
+        landed = own->since != h->flight_serial; /* after this get had looked */
+        *own = (struct kt_flight){ h->flights, name, ++h->flight_serial, own->since, true };
         h->flights = own;
     } else {
         serial = f->serial;
@@ -77,6 +84,7 @@ void kt_flight_land(struct kt_flight *own, struct kt_handle *h)
     for (struct kt_flight **f = &h->flights; *f != NULL; f = &(*f)->next)
         if (*f == own) {
             *f = own->next;
+            h->flight_serial++;
             break;
         }
     own->leads = false;

@@ -245,6 +245,27 @@ void kt_close(struct kt_handle *h)
     free(h);
 }
 
+int kt_authority(const struct kt_handle *h, struct kt_authority *out, struct kt_err *err)
+{
+    const struct kt_service *s = h->service;
+
+    if (out->size != sizeof *out)
+        return kt_fail(err, KT_INVALID, "struct kt_authority has size %zu, this library's %zu",
+                       out->size, sizeof *out);
+    if (s->authority == NULL)
+        return kt_fail(err, KT_UNSUPPORTED, "service '%s' has no authority to ask", s->name);
+    *out = (struct kt_authority){
+        .size = sizeof *out,
+        .service = s->name,
+        .module = s->authority->module,
+        .file = s->authority->file,
+        .line = s->authority->lineno,
+        .writable = s->writable,
+        .member = s->authority->core.field != NULL,
+    };
+    return KT_SUCCESS;
+}
+
 /*
  * The child's copy of a handle: locks may be held by threads that are not here, and states belong to
  * the parent. They are forgotten, not closed: what they hold is the parent's.

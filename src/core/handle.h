@@ -59,7 +59,7 @@ struct kt_handle {
     _Atomic uint64_t cancels;
     struct kt_waiter *waiters;
     struct kt_flight *flights;
-    uint64_t flight_serial;
+    _Atomic uint64_t flight_serial;
     pthread_cond_t landed;
     char **suspects;
     atomic_size_t nsuspects;

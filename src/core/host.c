@@ -260,6 +260,11 @@ static void host_progress(struct kt_call *call, uint64_t done, uint64_t total)
         call->sink->progress(call->sink->cookie, done, total);
 }
 
+static bool host_may_prompt(struct kt_call *call)
+{
+    return call->budget->may_prompt;
+}
+
 const struct kt_host kt_host = {
     .abi = KT_MODULE_ABI,
     .size = sizeof(struct kt_host),
@@ -280,4 +285,5 @@ const struct kt_host kt_host = {
     .put_secret = host_put_secret,
     .print = host_print,
     .progress = host_progress,
+    .may_prompt = host_may_prompt,
 };

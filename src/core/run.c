@@ -173,14 +173,31 @@ static int run_verb(struct running *r, struct kt_store *s, const struct kt_verb 
     return rc;
 }
 
+static int run_on(struct running *r, struct kt_store *s, const struct kt_verb *v,
+                  struct kt_err *err)
+{
+    const struct kt_sink sink = { .print = take_print, .progress = take_progress, .cookie = r };
+    struct kt_budget b;
+    struct kt_call call;
+    int rc = kt_budget_begin(&b, r->h, NULL, r->options, err);
+
+    if (rc != KT_SUCCESS)
+        return rc;
+    /* a line's timeout= is for reads and writes */
+    kt_call_start(&call, &b, NULL, r->module, &sink, true);
+    call.line = s->line;
+    rc = run_verb(r, s, v, &call);
+    kt_call_done(&call);
+    if (s == &r->own)
+        call.line = NULL;
+    return rc == KT_SUCCESS ? rc : kt_call_explain(&call, NULL, rc, err);
+}
+
 static int run(struct running *r, struct kt_handle *program, const char *verb, int argc,
                const char *const *argv, struct kt_err *err)
 {
-    const struct kt_sink sink = { .print = take_print, .progress = take_progress, .cookie = r };
     const struct kt_verb *v;
     struct kt_store *s;
-    struct kt_budget b;
-    struct kt_call call;
     int rc = find_module(r, err);
 
     if (rc == KT_SUCCESS)
@@ -205,17 +222,41 @@ static int run(struct running *r, struct kt_handle *program, const char *verb, i
         r->own.place = &r->place;
         s = &r->own;
     }
-    rc = kt_budget_begin(&b, r->h, NULL, r->options, err);
+    return run_on(r, s, v, err);
+}
+
+static void tell_line(const struct kt_line *line, struct kt_line_status *out)
+{
+    *out = (struct kt_line_status){
+        .status = KT_SUCCESS, .line = line->lineno, .file = line->file, .module = line->module
+    };
+}
+
+int kt_line_run(struct kt_handle *h, size_t index, const char *verb,
+                const struct kt_call_options *options,
+                void (*print)(void *cookie, const char *text), void *cookie,
+                struct kt_line_status *line, struct kt_err *err)
+{
+    struct running r = { .h = h, .options = options, .print = print, .cookie = cookie };
+    const struct kt_verb *v;
+    int rc;
+
+    if (index >= h->nstores)
+        return kt_fail(err, KT_NOT_FOUND, "the service has no more lines");
+    if (line != NULL)
+        tell_line(h->stores[index].line, line);
+    if (verb == NULL)
+        return KT_SUCCESS;
+    if (h->privileged)
+        return kt_fail(err, KT_DENIED, "a privileged process runs no verbs");
+    r.module = h->stores[index].line->module;
+    rc = kt_load(h->stores[index].place->path, r.module, &r.own.ops, err);
     if (rc != KT_SUCCESS)
         return rc;
-    /* a line's timeout= is for reads and writes */
-    kt_call_start(&call, &b, NULL, r->module, &sink, true);
-    call.line = s->line;
-    rc = run_verb(r, s, v, &call);
-    kt_call_done(&call);
-    if (s == &r->own)
-        call.line = NULL;
-    return rc == KT_SUCCESS ? rc : kt_call_explain(&call, NULL, rc, err);
+    v = find_verb(&r.own.ops, verb);
+    if (v == NULL)
+        return kt_fail(err, KT_IGNORE, "module '%s' has no verb '%.60s'", r.module, verb);
+    return run_on(&r, &h->stores[index], v, err);
 }
 
 int kt_module_run(struct kt_handle *h, const struct kt_open_options *open_options,

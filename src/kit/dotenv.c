@@ -50,7 +50,30 @@ static bool is_rest(const char *p, const char *end)
     return p == end || *p == '#' || (*p == '\r' && p + 1 == end);
 }
 
-static const char *parse_key(const char *p, const char *end, struct kt_dotenv_entry *out)
+static size_t count_lines(const char *p, const char *end)
+{
+    size_t n = 0;
+
+    for (; p < end; p++)
+        n += *p == '\n';
+    return n;
+}
+
+/* What is wrong, and where; NULL for the caller to hand up. */
+static const char *fail(struct kt_dotenv *d, const char *at, const char *why)
+{
+    const char *line = at;
+
+    while (line > d->text && line[-1] != '\n')
+        line--;
+    d->line += count_lines(d->text + d->pos, line);
+    d->column = (size_t)(at - line) + 1;
+    d->why = why;
+    return NULL;
+}
+
+static const char *parse_key(struct kt_dotenv *d, const char *p, const char *end,
+                             struct kt_dotenv_entry *out)
 {
     static const char export[] = "export";
     const size_t len = sizeof(export) - 1;
@@ -59,12 +82,12 @@ static const char *parse_key(const char *p, const char *end, struct kt_dotenv_en
         p = skip_blanks(p + len, end);
     out->key = p;
     if (p == end || !is_alpha(*p))
-        return NULL;
+        return fail(d, p, "a key is expected: letters, digits and _, no digit first");
     while (p < end && (is_word(*p) || *p == '.' || *p == '-'))
         p++;
     out->key_len = (size_t)(p - out->key);
     p = skip_blanks(p, end);
-    return p < end && *p == '=' ? skip_blanks(p + 1, end) : NULL;
+    return p < end && *p == '=' ? skip_blanks(p + 1, end) : fail(d, p, "'=' is expected");
 }
 
 static void parse_bare(const char *p, const char *end, struct kt_dotenv_entry *out)
@@ -93,37 +116,33 @@ static const char *find_quote(const char *p, const char *end, char quote)
     return p < end ? p : NULL;
 }
 
-static size_t count_lines(const char *p, const char *end)
-{
-    size_t n = 0;
-
-    for (; p < end; p++)
-        n += *p == '\n';
-    return n;
-}
-
 /* One assignment that begins at @p; returns past its last byte, its newline left out. */
-static const char *parse_assignment(const char *p, const char *end, struct kt_dotenv_entry *out)
+static const char *parse_assignment(struct kt_dotenv *d, const char *p, const char *end,
+                                    struct kt_dotenv_entry *out)
 {
     const char *eol = line_end(p, end);
-    const char *close;
+    const char *close, *nul;
 
-    p = parse_key(p, eol, out);
+    p = parse_key(d, p, eol, out);
     if (!p)
         return NULL;
     if (p == eol || (*p != '\'' && *p != '"')) {
         out->quote = 0;
         parse_bare(p, eol, out);
-        return memchr(p, 0, (size_t)(eol - p)) ? NULL : eol;
+        nul = memchr(p, 0, (size_t)(eol - p));
+        return nul ? fail(d, nul, "a NUL byte") : eol;
     }
     close = find_quote(p + 1, end, *p);
-    if (!close || memchr(p, 0, (size_t)(close - p)))
-        return NULL;
+    if (!close)
+        return fail(d, p, "a quote that is not closed");
+    nul = memchr(p, 0, (size_t)(close - p));
+    if (nul)
+        return fail(d, nul, "a NUL byte");
     out->quote = *p;
     out->raw = p + 1;
     out->raw_len = (size_t)(close - p - 1);
     eol = line_end(close, end);
-    return is_rest(close + 1, eol) ? eol : NULL;
+    return is_rest(close + 1, eol) ? eol : fail(d, close + 1, "text after a closing quote");
 }
 
 int kt_dotenv_next(struct kt_dotenv *d, struct kt_dotenv_entry *out)
@@ -137,7 +156,7 @@ int kt_dotenv_next(struct kt_dotenv *d, struct kt_dotenv_entry *out)
 
         d->line = d->next_line + 1;
         if (assigns) {
-            eol = parse_assignment(p, end, out);
+            eol = parse_assignment(d, p, end, out);
             if (!eol)
                 return KT_CORRUPT;
         }
@@ -237,4 +256,61 @@ size_t kt_dotenv_format(const char *key, const char *data, size_t len, char *out
         add(&s, quote);
     add(&s, '\n');
     return s.n;
+}
+
+size_t kt_dotenv_edit_room(size_t old_len, const char *key, const char *data, size_t len)
+{
+    return old_len + 2 + (data ? kt_dotenv_format(key, data, len, NULL) : 0);
+}
+
+/* The last assignment to @key, which is the one that counts. */
+static bool find_last(const char *text, size_t len, const char *key, struct kt_dotenv_entry *out)
+{
+    struct kt_dotenv d = { .text = text, .len = len };
+    struct kt_dotenv_entry entry;
+    bool found = false;
+
+    while (kt_dotenv_next(&d, &entry) == KT_SUCCESS)
+        if (kt_dotenv_is(&entry, key)) {
+            *out = entry;
+            found = true;
+        }
+    return found;
+}
+
+static size_t add_bytes(char *out, size_t n, const char *data, size_t len)
+{
+    if (len > 0)
+        memcpy(out + n, data, len);
+    return n + len;
+}
+
+int kt_dotenv_edit(const char *old, size_t old_len, const char *key, const char *data, size_t len,
+                   char *out, size_t *out_len)
+{
+    struct kt_dotenv d = { .text = old, .len = old_len };
+    struct kt_dotenv_entry entry, last = { .end = 0 };
+    const bool had = find_last(old, old_len, key, &last);
+    size_t kept = 0, n = 0;
+
+    if (!had && !data)
+        return KT_NOT_FOUND;
+    while (had && kt_dotenv_next(&d, &entry) == KT_SUCCESS) {
+        if (!kt_dotenv_is(&entry, key))
+            continue;
+        n = add_bytes(out, n, old + kept, entry.begin - kept);
+        kept = entry.end;
+        if (!data || entry.begin != last.begin)
+            continue;
+        /* blanks and `export` before the key */
+        n = add_bytes(out, n, old + entry.begin, (size_t)(entry.key - old) - entry.begin);
+        n += kt_dotenv_format(key, data, len, out + n);
+    }
+    n = add_bytes(out, n, old + kept, old_len - kept);
+    if (!had && n > 0 && out[n - 1] != '\n')
+        out[n++] = '\n';
+    if (!had)
+        n += kt_dotenv_format(key, data, len, out + n);
+    *out_len = n;
+    return KT_SUCCESS;
 }

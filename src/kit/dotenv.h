@@ -23,7 +23,9 @@
 
 /**
  * struct kt_dotenv - a place in a file's text; begin with .text and .len set and the rest 0
- * @line: number of the line that the last answer is about, from 1
+ * @line:   number of the line that the last answer is about, from 1
+ * @column: of what is malformed in it, in bytes from 1, or where the value begins that does not end
+ * @why:    what is wrong there; a constant text
  */
 struct kt_dotenv {
     const char *text;
@@ -31,6 +33,8 @@ struct kt_dotenv {
     size_t pos;
     size_t line;
     size_t next_line;
+    size_t column;
+    const char *why;
 };
 
 /**
@@ -57,6 +61,18 @@ bool kt_dotenv_is(const struct kt_dotenv_entry *e, const char *key);
 
 /** kt_dotenv_value - write the value to @out, which has room for @e->raw_len bytes; its length */
 size_t kt_dotenv_value(const struct kt_dotenv_entry *e, char *out);
+
+/**
+ * kt_dotenv_edit - @old with @key's assignments taken away but for the last, whose value becomes @data
+ * @old:  well-formed; its other lines, comments and order stay
+ * @data: @len bytes, no NUL among them; NULL: all assignments go
+ * @out:  room for kt_dotenv_edit_room() bytes, which are counted in @out_len
+ *
+ * KT_NOT_FOUND: nothing to take away; nothing is in @out.
+ */
+int kt_dotenv_edit(const char *old, size_t old_len, const char *key, const char *data, size_t len,
+                   char *out, size_t *out_len) KT_MUST_CHECK;
+size_t kt_dotenv_edit_room(size_t old_len, const char *key, const char *data, size_t len);
 
 /** kt_dotenv_is_key - can it be a variable of the environment? [A-Za-z_][A-Za-z0-9_]* */
 bool kt_dotenv_is_key(const char *name);

@@ -2,6 +2,7 @@
 #ifndef KEYTURN_KIT_SIPHASH_H
 #define KEYTURN_KIT_SIPHASH_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static inline void kt_siphash_round(uint64_t v[4])
     v[2] = kt_siphash_rotl(v[2], 32);
 }
 
-/** kt_siphash - of @len bytes; words are taken in the machine's order: not for storage */
+/** kt_siphash - of @len bytes; the same on every machine */
 static inline uint64_t kt_siphash(const uint64_t key[2], const void *data, size_t len)
 {
     uint64_t v[4] = {
@@ -45,6 +46,7 @@ static inline uint64_t kt_siphash(const uint64_t key[2], const void *data, size_
 
     for (size_t left = len; left >= sizeof(word); left -= sizeof(word), p += sizeof(word)) {
         memcpy(&word, p, sizeof(word));
+        word = le64toh(word);
         v[3] ^= word;
         kt_siphash_round(v);
         v[0] ^= word;
@@ -52,7 +54,7 @@ static inline uint64_t kt_siphash(const uint64_t key[2], const void *data, size_
     word = 0;
     if (len % sizeof(word))
         memcpy(&word, p, len % sizeof(word));
-    last |= word;
+    last |= le64toh(word);
     v[3] ^= last;
     kt_siphash_round(v);
     v[0] ^= last;

@@ -184,6 +184,35 @@ KT_API int kt_open(const char *service, const struct kt_open_options *options,
 KT_API void kt_close(struct kt_handle *h); /* NULL is allowed */
 
 /**
+ * struct kt_authority - the store that is a service's truth
+ * @size:     sizeof(struct kt_authority)
+ * @service:  the service's name; strings live as long as the handle
+ * @module:   kt_modules() tells more of it
+ * @file:     service file of its line
+ * @line:     0 where there is no file: the built-in service
+ * @writable: the service has write lines
+ * @member:   it keeps a value as a member of a JSON object (`field=`)
+ */
+struct kt_authority {
+    size_t size;
+    const char *service;
+    const char *module;
+    const char *file;
+    uint32_t line;
+    bool writable;
+    bool member;
+};
+
+/**
+ * kt_authority - who a service's authority is; no store is asked
+ * @out: filled but for @size, which is the caller's
+ *
+ * KT_UNSUPPORTED: the service has none, nothing but caches.
+ */
+KT_API int kt_authority(const struct kt_handle *h, struct kt_authority *out,
+                        struct kt_err *err) KT_MUST_CHECK;
+
+/**
  * kt_cancel - end every call under way on the handle with KT_CANCELLED
  *
  * Calls that begin later are not touched. Thread-safe, not for signal handlers.
@@ -497,6 +526,20 @@ KT_API int kt_module_run(struct kt_handle *h, const struct kt_open_options *open
                          void (*print)(void *cookie, const char *text), void *cookie,
                          struct kt_err *err) KT_MUST_CHECK;
 
+/**
+ * kt_line_run - run a verb, without words, of the module that a line of the service names
+ * @index: of the lines, from 0; those that name one store count once
+ * @verb:  NULL: only tell which line it is
+ * @line:  NULL, or gets the line; its strings live as long as @h
+ *
+ * KT_NOT_FOUND: there are no more lines, and @line is untouched. KT_IGNORE: the module has no such
+ * verb. Else what the verb returned.
+ */
+KT_API int kt_line_run(struct kt_handle *h, size_t index, const char *verb,
+                       const struct kt_call_options *options,
+                       void (*print)(void *cookie, const char *text), void *cookie,
+                       struct kt_line_status *line, struct kt_err *err) KT_MUST_CHECK;
+
 /* ---- words ---------------------------------------------------------------------------------- */
 
 KT_API const char *kt_status_name(int status);    /* "not_found"; "unknown" for no status */
@@ -578,6 +621,10 @@ struct kt_api {
     int (*list_each)(struct kt_handle *, const char *, const struct kt_call_options *,
                      int (*)(void *, const struct kt_item *), void *, struct kt_list **,
                      struct kt_err *);
+    int (*authority)(const struct kt_handle *, struct kt_authority *, struct kt_err *);
+    int (*line_run)(struct kt_handle *, size_t, const char *, const struct kt_call_options *,
+                    void (*)(void *, const char *), void *, struct kt_line_status *,
+                    struct kt_err *);
 };
 
 /** kt_api_get - the one symbol to dlsym(); NULL if @version is not the library's */

@@ -248,6 +248,7 @@ struct kt_verb {
  * put_secret:   the same, written
  * print:        a line of a verb's output
  * progress:     how far a verb is: @done of @total, which is 0 while nobody knows
+ * may_prompt:   a person may be asked in this call: by prompt, or by means that the store has
  */
 struct kt_host {
     uint32_t abi;
@@ -271,6 +272,7 @@ struct kt_host {
     int (*put_secret)(struct kt_call *call, const char *where, const void *data, size_t len);
     void (*print)(struct kt_call *call, const char *fmt, ...) KT_PRINTF(2, 3);
     void (*progress)(struct kt_call *call, uint64_t done, uint64_t total);
+    bool (*may_prompt)(struct kt_call *call);
 };
 
 /**
