@@ -20,8 +20,13 @@ die()
 
 # ---- packages ------------------------------------------------------------------------------------
 
-build_packages=(gcc make autoconf automake libtool pkg-config libc6-dev libsqlite3-dev libgcrypt20-dev)
-test_packages=("${build_packages[@]}" check libpam0g-dev libpam-modules python3 util-linux)
+build_packages=(gcc make autoconf automake libtool pkg-config libc6-dev libsqlite3-dev libgcrypt20-dev
+    libsecret-1-dev)
+test_packages=("${build_packages[@]}" check libpam0g-dev libpam-modules python3 util-linux
+    dbus libglib2.0-bin gnome-keyring libsecret-tools keepassxc python3-gi git pass gnupg python3-keyring strace zsh)
+
+# what can be left out of a build, and is not here
+parts=(--with-file --with-keyring)
 
 as_root()
 {

@@ -11,7 +11,7 @@ c_files()
 
 lint_clang()
 {
-    lane clang CC=clang CFLAGS='-O2 -g' --enable-strict --enable-tests --with-file &&
+    lane clang CC=clang CFLAGS='-O2 -g' --enable-strict --enable-tests "${parts[@]}" &&
         compile clang all && compile clang check TESTS=
 }
 
@@ -19,7 +19,7 @@ lint_analyzer()
 {
     # Only what the product is made of. gcc 12 takes whatever is stored behind a pointer for leaked:
     # LeakSanitizer and valgrind look for leaks.
-    lane analyzer CFLAGS='-O2 -g -fanalyzer -Wno-analyzer-malloc-leak' --enable-strict --disable-tests --with-file &&
+    lane analyzer CFLAGS='-O2 -g -fanalyzer -Wno-analyzer-malloc-leak' --enable-strict --disable-tests "${parts[@]}" &&
         compile analyzer all
 }
 
@@ -27,7 +27,9 @@ lint_tidy()
 {
     local -a flags=(-std=gnu11 -D_GNU_SOURCE "-I$here/src/include" "-I$here/src" "-I$here/tests"
         "-I$build/clang" '-DKT_VERSION="0"' '-DKT_MODULE_DIR="/m"' '-DKT_SYSCONF_DIR="/s"'
-        '-DKT_KEY_DIR="/k"' '-DKT_STATE_DIR="/v"' '-DMOCK_NAME="m"')
+        '-DKT_KEY_DIR="/k"' '-DKT_STATE_DIR="/v"' '-DMOCK_NAME="m"') of_libsecret
+    read -ra of_libsecret < <(pkg-config --cflags libsecret-1 gio-unix-2.0)
+    flags+=("${of_libsecret[@]}")
     if ! c_files | xargs -P "$jobs" -I '{}' clang-tidy --quiet '{}' -- "${flags[@]}" \
         >"$build/tidy.log" 2>&1; then
         # How many warnings of system headers were held back is said whatever --quiet says.
@@ -144,10 +146,10 @@ lint_layers()
     local rc=0
     if grep -rnE '#include [<"](core|cli|\.\.)/' "$here/backends" "$here/src/kit"; then rc=1; fi
     if grep -rnE '#include <keyturn/keyturn\.h>' "$here/backends" "$here/src/kit"; then rc=1; fi
-    # get --field finds a member as the option field= does: the same file is compiled in twice; conform
-    # follows a module's capabilities.
-    if grep -rnE '#include [<"](core|kit|\.\.)/|#include <keyturn/module\.h>' "$here/src/cli" |
-        grep -vE '"core/field\.h"|conform-battery\.h:'; then rc=1; fi
+    # The command line reads JSON, and judges who may write a file, as the library does: the same files are
+    # compiled in twice. conform and copy follow a module's capabilities.
+    if grep -rnE '#include [<"](core|\.\.)/|#include <keyturn/module\.h>' "$here/src/cli" |
+        grep -vE '"core/(field|find|jsontext|path)\.h"|(conform-battery\.h|copying-side\.c):'; then rc=1; fi
     if grep -rnE '#include [<"](cli|kit)/|#include <(openssl|gcrypt|curl|json-c|glib|sqlite3)' "$here/src/core"; then rc=1; fi
     [ "$rc" -eq 0 ] || echo "a layer includes what it must not know" >&2
     return "$rc"
@@ -155,7 +157,7 @@ lint_layers()
 
 lint_dist()
 {
-    lane dist CFLAGS='-O2 -g' --enable-strict --enable-tests --with-file || return 1
+    lane dist CFLAGS='-O2 -g' --enable-strict --enable-tests "${parts[@]}" || return 1
     quiet "$build/dist/distcheck.log" make -C "$build/dist" -j"$jobs" distcheck CAMPAIGN_TESTS= || {
         find "$build/dist" -name test-suite.log -exec tail -n 60 {} + >&2
         return 1

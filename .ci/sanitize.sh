@@ -10,7 +10,7 @@ ubsan_options=print_stacktrace=1
 asan_lane()
 {
     lane asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
-        --disable-hardening --enable-tests --with-file
+        --disable-hardening --enable-tests "${parts[@]}"
 }
 
 san_asan()
@@ -23,14 +23,14 @@ san_asan()
 san_tsan()
 {
     lane tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
-        --disable-hardening --enable-tests --with-file &&
+        --disable-hardening --enable-tests "${parts[@]}" &&
         compile tsan all && compile tsan check TESTS= &&
         TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 check tsan check-threads
 }
 
 san_valgrind()
 {
-    lane valgrind CFLAGS='-O1 -g' --disable-hardening --enable-tests --with-file &&
+    lane valgrind CFLAGS='-O1 -g' --disable-hardening --enable-tests "${parts[@]}" &&
         compile valgrind all && compile valgrind check TESTS= && check valgrind check-memory
 }
 
@@ -46,7 +46,7 @@ cmd_coverage()
 {
     need "${test_packages[@]}" gcovr
     lane coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' --disable-hardening \
-        --enable-tests --with-file &&
+        --enable-tests "${parts[@]}" &&
         compile coverage all && compile coverage check TESTS= || return 1
     find "$build/coverage" -name '*.gcda' -delete
     # A test that kills a writer may cut its counts short; whoever adds to them next would say so on
@@ -73,7 +73,7 @@ cmd_fuzz()
     need_clang "${test_packages[@]}"
     dir=$build/fuzz
     lane fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-        LIB_FUZZING_ENGINE=-fsanitize=fuzzer,address,undefined --disable-hardening --enable-tests --with-file
+        LIB_FUZZING_ENGINE=-fsanitize=fuzzer,address,undefined --disable-hardening --enable-tests "${parts[@]}"
     say "building the fuzz targets"
     compile fuzz all || return 1
     compile fuzz fuzzers || return 1
