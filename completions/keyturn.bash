@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bash completion for keyturn(1)
+# bash completion for keyturn(1): commands and options are those that `keyturn help` tells
 
 _keyturn_names()
 {
@@ -26,80 +26,113 @@ _keyturn_modules()
     keyturn --timeout 2s modules </dev/null 2>/dev/null | cut -f1 | grep -v '\.so$'
 }
 
+_keyturn_commands()
+{
+    keyturn help 2>/dev/null | sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+# _keyturn_options [COMMAND] - a line each, with the word that its value is called by, if it has one
+_keyturn_options()
+{
+    keyturn help "$@" 2>/dev/null |
+        sed -nE 's/^  (-., |    )(--[a-z-]+)( ([^ ]+))?(  .*|$)/\2 \4/p'
+}
+
+_keyturn_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_keyturn_offer()
+{
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+# _keyturn_value COMMAND WHAT CURRENT - the value of an option
+_keyturn_value()
+{
+    case $2 in
+        SERVICE) _keyturn_offer "$(_keyturn_services)" "$3" ;;
+        STAGE)
+            if [[ $1 == set ]]; then
+                _keyturn_offer 'current pending' "$3"
+            else
+                _keyturn_offer 'current pending previous' "$3"
+            fi ;;
+        DIR) mapfile -t COMPREPLY < <(compgen -d -- "$3") ;;
+        FILE | PATH) _keyturn_files "$3" ;;
+    esac
+}
+
+# _keyturn_word COMMAND HOW-MANY-BEFORE CURRENT SERVICE
+_keyturn_word()
+{
+    case $1 in
+        get | list | versions | delete | restore | repair | explain | copy)
+            (($2 == 0)) && _keyturn_offer "$(_keyturn_names "$4")" "$3" ;;
+        set)
+            if (($2 == 0)); then _keyturn_offer "$(_keyturn_names "$4")" "$3"; else _keyturn_files "$3"; fi ;;
+        stage)
+            case $2 in
+                0) _keyturn_offer "$(_keyturn_names "$4")" "$3" ;;
+                1) _keyturn_offer 'previous pending none' "$3" ;;
+                2) _keyturn_offer 'current pending' "$3" ;;
+            esac ;;
+        check)
+            mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_services)" -- "$3"; compgen -f -- "$3") ;;
+        modules | conform) _keyturn_offer "$(_keyturn_modules)" "$3" ;;
+        help) _keyturn_offer "$(_keyturn_commands; _keyturn_modules)" "$3" ;;
+        render | import | scan) _keyturn_files "$3" ;;
+        export)
+            if (($2 == 0)); then _keyturn_files "$3"; else _keyturn_offer "$(_keyturn_names "$4")" "$3"; fi ;;
+    esac
+}
+
 _keyturn()
 {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word
-    local commands='get set list versions stage delete restore repair explain check modules conform help'
-    local global='--service --json --quiet --verbose --timeout --module-dir --help'
-    local command='' service='' i words=0
+    local cur=${COMP_WORDS[COMP_CWORD]} command='' service='' word what i words=0
+    local -A value=()
     COMPREPLY=()
 
+    while read -r word what; do [[ -z $what ]] || value[$word]=$what; done < <(_keyturn_options)
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            -s | --service) service=${COMP_WORDS[++i]} ;;
-            --timeout | --module-dir | --stage | --field | --max-age | --attr | --expires | \
-                --not-before | --expect | --id) ((i++)) ;;
-            --version) [[ $command == get || $command == explain || $command == delete ]] && ((i++)) ;;
-            -*) ;;
-            *) if [[ -z $command ]]; then command=$word; else ((words++)); fi ;;
+            -s) word=--service ;;
+            --)
+                if [[ $command == exec ]]; then # what follows is a command line of its own
+                    _command_offset $((i + 1)) 2>/dev/null
+                    return
+                fi
+                continue ;;
         esac
+        if [[ $word == -* ]]; then
+            [[ -n ${value[$word]:-} ]] || continue
+            if ((i + 1 == COMP_CWORD)); then
+                _keyturn_value "$command" "${value[$word]}" "$cur"
+                return
+            fi
+            ((++i))
+            [[ $word == --service ]] && service=${COMP_WORDS[i]}
+        elif [[ -z $command ]]; then
+            command=$word
+            while read -r word what; do
+                [[ -z $what ]] || value[$word]=$what
+            done < <(_keyturn_options "$command")
+        else
+            ((++words))
+        fi
     done
 
-    case $prev in
-        -s | --service)
-            mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_services)" -- "$cur")
-            return ;;
-        --stage)
-            word='current pending'
-            [[ $command != set ]] && word+=' previous'
-            mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
-            return ;;
-        --module-dir)
-            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
-            return ;;
-        --timeout | --field | --max-age | --attr | --expires | --not-before | --expect | --id)
-            return ;;
-    esac
-
     if [[ $cur == -* ]]; then
-        case $command in
-            '') word=--version ;;
-            get) word='--version --stage --field --fresh --max-age' ;;
-            set) word='--attr --expires --not-before --expect --id --stage --trim' ;;
-            stage) word=--expect ;;
-            delete) word='--version --purge --expect --force' ;;
-            explain) word='--version --stage --fresh --max-age' ;;
-            check) word=--strict ;;
-            *) word= ;;
-        esac
-        mapfile -t COMPREPLY < <(compgen -W "$word $global" -- "$cur")
-        return
+        word=$(_keyturn_options ${command:+"$command"} | cut -d' ' -f1 | sort -u)
+        _keyturn_offer "$word" "$cur"
+    elif [[ -z $command ]]; then
+        _keyturn_offer "$(_keyturn_commands)" "$cur"
+    else
+        _keyturn_word "$command" "$words" "$cur" "$service"
     fi
-
-    case $command in
-        '') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-        help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-        get | list | versions | delete | restore | repair | explain)
-            ((words == 0)) && mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_names "$service")" -- "$cur") ;;
-        set)
-            if ((words == 0)); then
-                mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_names "$service")" -- "$cur")
-            else
-                compopt -o filenames
-                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-            fi ;;
-        stage)
-            case $words in
-                0) mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_names "$service")" -- "$cur") ;;
-                1) mapfile -t COMPREPLY < <(compgen -W 'previous pending none' -- "$cur") ;;
-                2) mapfile -t COMPREPLY < <(compgen -W 'current pending' -- "$cur") ;;
-            esac ;;
-        check)
-            mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_services)" -- "$cur"; compgen -f -- "$cur") ;;
-        modules | conform)
-            mapfile -t COMPREPLY < <(compgen -W "$(_keyturn_modules)" -- "$cur") ;;
-    esac
 }
 
 complete -F _keyturn keyturn

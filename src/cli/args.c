@@ -246,6 +246,10 @@ int args_parse(struct cli *cli, int argc, char **argv)
             cli->word = word;
         } else {
             argv[words++] = word; /* never past i */
+            if (!ended && cli->cmd != NULL && cli->cmd->runs) {
+                ended = true;
+                cli->json = args_value(cli, "json") != NULL;
+            }
         }
         if (rc != 0)
             return rc;

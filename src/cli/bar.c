@@ -17,13 +17,16 @@ static int64_t now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* What is left, at the pace so far; nothing while that says little. */
+/* The pace so far, and what is left at it; nothing while that says little. */
 static void put_rest(const struct bar *b, int64_t now, uint64_t done, uint64_t total)
 {
     const int64_t spent = now - b->begun_ms;
 
     if (spent < 2000 || done == 0 || done >= total)
         return;
+    if (b->rate)
+        sink_printf(&sink_err, "  %.*f/s", done * 1000 < (uint64_t)spent * 10 ? 1 : 0,
+                    (double)done * 1000 / (double)spent);
     const int64_t left = (int64_t)((double)spent * (double)(total - done) / (double)done / 1000);
     sink_printf(&sink_err, "  %lld:%02lld left", (long long)(left / 60), (long long)(left % 60));
 }

@@ -16,6 +16,11 @@
 #define EXIT_IO 1    /* standard input, standard output or a FILE failed */
 #define EXIT_USAGE 2 /* everything else is kt_status_exit() */
 
+/* of a command that runs another program, whose own exit codes pass through */
+#define EXIT_FAILED 125  /* keyturn's own failure, usage too */
+#define EXIT_CANNOT 126  /* the program cannot be run */
+#define EXIT_NO_SUCH 127 /* there is no such program */
+
 /**
  * struct opt - an option of the command line; a row with NULL @name ends a table
  * @letter: 0 = has only the long form
@@ -35,6 +40,7 @@ struct cli;
 /**
  * struct cmd - a row of the command table; @run returns the exit code
  * @writes: something is stored: warnings of the library's log are shown without -v
+ * @runs:   the words are another program's: options end at the first, our failures exit with EXIT_FAILED
  */
 struct cmd {
     const char *name;
@@ -44,6 +50,7 @@ struct cmd {
     int min;                /* words after the command */
     int max;                /* -1 = any number */
     bool writes;
+    bool runs;
     int (*run)(const struct cli *cli);
 };
 
@@ -75,7 +82,13 @@ struct cli {
 extern const struct cmd *const cmds[]; /* NULL ends it */
 extern const struct opt global_opts[];
 extern const struct cmd cmd_get, cmd_set, cmd_list, cmd_versions, cmd_stage, cmd_delete,
-    cmd_restore, cmd_repair, cmd_explain, cmd_check, cmd_modules, cmd_conform, cmd_help;
+    cmd_restore, cmd_repair, cmd_exec, cmd_render, cmd_copy, cmd_import, cmd_export, cmd_scan,
+    cmd_unlock, cmd_explain, cmd_doctor, cmd_check, cmd_modules, cmd_conform, cmd_help;
+
+/* ---- keyturn.c ------------------------------------------------------------------------------ */
+
+/** give_back - of the process what main() changed in it, for a program that takes its place */
+void give_back(void);
 
 /* ---- args.c --------------------------------------------------------------------------------- */
 
@@ -130,6 +143,8 @@ int fail_err(const struct cli *cli, const char *name, const struct kt_err *err);
 /** fail_status - an error of our own making, in the library's terms */
 int fail_status(const struct cli *cli, int status, const char *name, const char *fmt, ...)
     KT_PRINTF(4, 5);
+/** err_explain - fill @err; returns @status */
+int err_explain(struct kt_err *err, int status, const char *fmt, ...) KT_PRINTF(3, 4);
 void say_warning(const struct cli *cli, const char *fmt, ...) KT_PRINTF(2, 3); /* not with -q */
 /** say_line_failed - a warning that -q does not silence: a list is never silently short */
 void say_line_failed(const struct cli *cli, const struct kt_line_status *line);
@@ -143,6 +158,7 @@ const char *level_name(enum kt_log_level level);
 /** struct bar - how far something is, on standard error if that is a terminal; zeroed to begin */
 struct bar {
     bool shown;
+    bool rate;        /* so many a second are shown, too */
     int64_t last_ms;  /* when it was drawn */
     int64_t begun_ms; /* 0: not yet */
 };
@@ -204,6 +220,8 @@ void info_origin(struct json *j, const struct kt_info *info, uint32_t shown);
 const char *state_name(uint32_t state);
 const char *stage_names(uint32_t set, char out[WHEN_SIZE]); /* "current,pending" */
 const char *flag_names(uint32_t set, char out[64]);         /* "stale, copy" */
+/** info_warn - of what a value's user should know: a copy, expired, not valid yet */
+void info_warn(const struct cli *cli, const char *name, const struct kt_info *info);
 
 /* ---- table.c -------------------------------------------------------------------------------- */
 
@@ -232,7 +250,8 @@ struct input {
 #define VALUE_COMES_FROM "a value comes from a FILE or from standard input, never as a word"
 #define INPUT_MAX (KT_VALUE_MAX + 3) /* a CR LF to trim, and one byte that tells "too large" */
 
-bool input_new(struct input *in); /* false: no memory */
+bool input_new(struct input *in);               /* false: no memory */
+bool input_room(struct input *in, size_t size); /* of another size than INPUT_MAX */
 void input_free(struct input *in);
 int input_read(const struct cli *cli, struct input *in, const char *file); /* NULL or "-": stdin */
 /** input_ask - twice at the terminal, without echo; with --timeout in that time */
@@ -278,6 +297,9 @@ int child_run(const struct cli *cli, int64_t step_ms,
 void session_options(const struct cli *cli, struct kt_open_options *options);
 /** session_open - kt_open() of the service; 0, or an exit code after saying why */
 int session_open(const struct cli *cli, struct kt_handle **h);
+/** session_open_service - another than -s says: kt_open() with the same options; NULL = the default one */
+int session_open_service(const struct cli *cli, const char *service, struct kt_handle **h,
+                         struct kt_err *err) KT_MUST_CHECK;
 /** session_is_opening - what the log is told now is about the service itself */
 bool session_is_opening(void);
 void session_closep(struct kt_handle **h);

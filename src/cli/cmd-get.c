@@ -36,21 +36,6 @@ static int take_field(const struct cli *cli, const char *name, const char *membe
     return 0;
 }
 
-static void warn(const struct cli *cli, const char *name, const struct kt_info *info)
-{
-    char buf[WHEN_SIZE];
-
-    if ((info->flags & KT_FLAG_STALE) != 0)
-        say_warning(cli, "%s: the authority could not be asked; this is a copy of %s ago", name,
-                    when_span(info->age_ms, buf));
-    if ((info->flags & KT_FLAG_EXPIRED) != 0)
-        say_warning(cli, "%s: this version expired at %s", name,
-                    when_format(info->expires_ms, false, buf));
-    if ((info->flags & KT_FLAG_NOT_YET) != 0)
-        say_warning(cli, "%s: this version is not valid before %s", name,
-                    when_format(info->not_before_ms, false, buf));
-}
-
 static void put_json(const char *name, const char *member, const struct value *v,
                      const struct kt_info *info)
 {
@@ -103,7 +88,7 @@ static int run(const struct cli *cli)
         if (rc != 0)
             return rc;
     }
-    warn(cli, name, kt_secret_info(s));
+    info_warn(cli, name, kt_secret_info(s));
     if (cli->json)
         put_json(name, member, &v, kt_secret_info(s));
     else

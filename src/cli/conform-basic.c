@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define SHORT_MS 50
+#define TRIES                                                                                      \
+    3 /* of which one is in time: the machine may be busy, a module that hangs does so always */
 
 /* Is this a name that it takes, and can it be written at all? */
 static int probe_put(struct battery *b)
@@ -55,14 +57,18 @@ static enum conform_verdict answers(struct battery *b)
 static enum conform_verdict keeps_deadlines(struct battery *b)
 {
     char name[NAME_SIZE];
-    struct kt_secret *s;
-    int64_t begin = now_ms(), took;
+    int64_t took = 0;
 
-    (void)get_with(b, new_name(b, name), (struct kt_get_options){ .timeout_ms = SHORT_MS }, &s);
-    kt_secret_free(s);
-    took = now_ms() - begin;
-    if (took <= SHORT_MS + SLACK_MS)
-        return CONFORM_OK;
+    for (int i = 0; i < TRIES; i++) {
+        const int64_t begin = now_ms();
+        struct kt_secret *s;
+
+        (void)get_with(b, new_name(b, name), (struct kt_get_options){ .timeout_ms = SHORT_MS }, &s);
+        kt_secret_free(s);
+        took = now_ms() - begin;
+        if (took <= SHORT_MS + SLACK_MS)
+            return CONFORM_OK;
+    }
     b->over = true; /* every other call may hang as well */
     return bad(b, "a get with %d ms to live took %lld ms", SHORT_MS, (long long)took);
 }
@@ -79,18 +85,22 @@ static void *cancel_soon(void *cookie)
 static enum conform_verdict can_be_cancelled(struct battery *b)
 {
     char name[NAME_SIZE];
-    int64_t begin = now_ms(), took;
-    pthread_t thread;
-    struct kt_secret *s;
+    int64_t took = 0;
 
-    if (pthread_create(&thread, NULL, cancel_soon, b->h) != 0)
-        return skip(b, "no thread could be made");
-    (void)get_with(b, new_name(b, name), (struct kt_get_options){ .timeout_ms = 10000 }, &s);
-    kt_secret_free(s);
-    (void)pthread_join(thread, NULL);
-    took = now_ms() - begin;
-    if (took <= SLACK_MS)
-        return CONFORM_OK;
+    for (int i = 0; i < TRIES; i++) {
+        const int64_t begin = now_ms();
+        struct kt_secret *s;
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, cancel_soon, b->h) != 0)
+            return skip(b, "no thread could be made");
+        (void)get_with(b, new_name(b, name), (struct kt_get_options){ .timeout_ms = 10000 }, &s);
+        kt_secret_free(s);
+        (void)pthread_join(thread, NULL);
+        took = now_ms() - begin;
+        if (took <= SLACK_MS)
+            return CONFORM_OK;
+    }
     b->over = true;
     return bad(b, "a get that was cancelled after 30 ms took %lld ms", (long long)took);
 }

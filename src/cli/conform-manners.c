@@ -18,7 +18,7 @@
 
 #define ROUNDS 5
 #define SCRIPT_MS 50
-#define SETTLE_MS 500 /* a thread that has been joined may be seen for a moment */
+#define SETTLE_MS 3000 /* a thread that has been joined may be seen for a moment */
 
 /** struct manners - what belongs to the process, not to a module */
 struct manners {

@@ -12,7 +12,7 @@ static void put_opts(const struct opt *opts)
         (void)snprintf(left, sizeof(left), "%c%c%s--%s%s%s", o->letter != 0 ? '-' : ' ',
                        o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
                        o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
-        sink_printf(&sink_out, "  %-27s %s\n", left, o->help);
+        sink_printf(&sink_out, "  %-26s  %s\n", left, o->help);
     }
 }
 

@@ -89,3 +89,18 @@ void info_origin(struct json *j, const struct kt_info *info, uint32_t shown)
         if ((shown & b->bit) != 0)
             json_bool(j, b->name, (info->flags & b->bit) != 0);
 }
+
+void info_warn(const struct cli *cli, const char *name, const struct kt_info *info)
+{
+    char buf[WHEN_SIZE];
+
+    if ((info->flags & KT_FLAG_STALE) != 0)
+        say_warning(cli, "%s: the authority could not be asked; this is a copy of %s ago", name,
+                    when_span(info->age_ms, buf));
+    if ((info->flags & KT_FLAG_EXPIRED) != 0)
+        say_warning(cli, "%s: this version expired at %s", name,
+                    when_format(info->expires_ms, false, buf));
+    if ((info->flags & KT_FLAG_NOT_YET) != 0)
+        say_warning(cli, "%s: this version is not valid before %s", name,
+                    when_format(info->not_before_ms, false, buf));
+}

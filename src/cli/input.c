@@ -8,16 +8,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-bool input_new(struct input *in)
+bool input_room(struct input *in, size_t size)
 {
-    void *p = mmap(NULL, INPUT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
         return false;
-    (void)mlock(p, INPUT_MAX); /* as far as the limit allows */
-    (void)madvise(p, INPUT_MAX, MADV_DONTDUMP);
-    *in = (struct input){ .data = p, .size = INPUT_MAX };
+    (void)mlock(p, size); /* as far as the limit allows */
+    (void)madvise(p, size, MADV_DONTDUMP);
+    *in = (struct input){ .data = p, .size = size };
     return true;
+}
+
+bool input_new(struct input *in)
+{
+    return input_room(in, INPUT_MAX);
 }
 
 void input_free(struct input *in)

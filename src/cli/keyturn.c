@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 const struct cmd *const cmds[] = {
-    &cmd_get,    &cmd_set,     &cmd_list,  &cmd_versions, &cmd_stage,   &cmd_delete, &cmd_restore,
-    &cmd_repair, &cmd_explain, &cmd_check, &cmd_modules,  &cmd_conform, &cmd_help,   NULL,
+    &cmd_get,     &cmd_set,     &cmd_list,   &cmd_versions, &cmd_stage,  &cmd_delete,
+    &cmd_restore, &cmd_repair,  &cmd_exec,   &cmd_render,   &cmd_copy,   &cmd_import,
+    &cmd_export,  &cmd_scan,    &cmd_unlock, &cmd_explain,  &cmd_doctor, &cmd_check,
+    &cmd_modules, &cmd_conform, &cmd_help,   NULL,
 };
 
 /* A closed standard descriptor would be the number of the next file opened: a store, say. The
@@ -23,20 +25,44 @@ static void keep_standard_fds(void)
         int got = fd;
 
         if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
-            got = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+            got = open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
         if (got != fd)
             _exit(EXIT_IO);
     }
 }
 
+/* What the process was given, and harden() changed. */
+static struct {
+    struct rlimit core;
+    mode_t mask;
+    struct sigaction pipe;
+} given;
+
 static void harden(void)
 {
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
     keep_standard_fds();
     if (!KT_SANITIZED) /* the leak check attaches to the process */
         (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)getrlimit(RLIMIT_CORE, &given.core);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, given.core.rlim_max });
+    given.mask = umask(077);
+    (void)sigaction(SIGPIPE, &ignore, &given.pipe); /* a broken pipe is an error like another */
+}
+
+/* Nobody will want cores again. */
+static void harden_for_good(void)
+{
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-    (void)umask(077);
-    (void)signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error like another */
+}
+
+/* The kernel makes what is executed dumpable again, and closes the stand-ins. */
+void give_back(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &given.core);
+    (void)umask(given.mask);
+    (void)sigaction(SIGPIPE, &given.pipe, NULL);
 }
 
 static int run(const struct cli *cli)
@@ -63,6 +89,10 @@ int main(int argc, char **argv)
 
     harden();
     rc = args_parse(&cli, argc, argv);
+    if (cli.cmd == NULL || !cli.cmd->runs)
+        harden_for_good();
+    else if (rc != 0)
+        rc = EXIT_FAILED;
     if (rc == 0)
         rc = run(&cli);
     /* what was not written was not answered; NFS and quotas tell on close */

@@ -97,6 +97,17 @@ int fail_status(const struct cli *cli, int status, const char *name, const char 
     return fail_err(cli, name, &err);
 }
 
+int err_explain(struct kt_err *err, int status, const char *fmt, ...)
+{
+    va_list ap;
+
+    err->status = status;
+    va_start(ap, fmt);
+    (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    va_end(ap);
+    return status;
+}
+
 void say_warning(const struct cli *cli, const char *fmt, ...)
 {
     char text[512];

@@ -26,17 +26,26 @@ bool session_is_opening(void)
     return opening;
 }
 
-int session_open(const struct cli *cli, struct kt_handle **h)
+int session_open_service(const struct cli *cli, const char *service, struct kt_handle **h,
+                         struct kt_err *err)
 {
     struct kt_open_options options;
-    struct kt_err err = { 0 };
     int rc;
 
     session_options(cli, &options);
     opening = true;
-    rc = kt_open(cli->service, &options, h, &err);
+    rc = kt_open(service, &options, h, err);
     opening = false;
-    return rc == KT_SUCCESS ? 0 : fail_err(cli, NULL, &err);
+    return rc;
+}
+
+int session_open(const struct cli *cli, struct kt_handle **h)
+{
+    struct kt_err err = { 0 };
+
+    if (session_open_service(cli, cli->service, h, &err) != KT_SUCCESS)
+        return fail_err(cli, NULL, &err);
+    return 0;
 }
 
 void session_closep(struct kt_handle **h)
