@@ -14,7 +14,7 @@
 /* check reads it when a case is made: its own 4 seconds are too few for a loaded machine or valgrind. */
 __attribute__((constructor)) static void patience(void)
 {
-    (void)setenv("CK_DEFAULT_TIMEOUT", "120", 0);
+    (void)setenv("CK_DEFAULT_TIMEOUT", "600", 0);
 }
 
 static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)

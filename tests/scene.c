@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "core/handle.h"
+
+#define PAUSE_NS 250000000
+
 static int64_t system_ns(enum kt_clock_id which)
 {
     static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME };
@@ -18,11 +22,39 @@ static int64_t system_ns(enum kt_clock_id which)
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* No process that was stopped for a while misses a deadline: a pause between two readings is cut short. */
+static int64_t patient_ns(struct scene *s)
+{
+    for (;;) {
+        int64_t skipped = atomic_load(&s->skipped_ns);
+        int64_t last = atomic_load(&s->last_ns);
+        const int64_t now = system_ns(KT_CLOCK_MONOTONIC) - skipped;
+
+        if (now - last > PAUSE_NS &&
+            !atomic_compare_exchange_strong(&s->skipped_ns, &skipped,
+                                            skipped + (now - last - PAUSE_NS)))
+            continue;
+        const int64_t told = now - last > PAUSE_NS ? last + PAUSE_NS : now;
+
+        while (last < told && !atomic_compare_exchange_weak(&s->last_ns, &last, told))
+            ;
+        return told;
+    }
+}
+
 static int64_t now_ns(void *ctx, enum kt_clock_id which)
 {
-    const struct scene *s = ctx;
+    struct scene *s = ctx;
+    int64_t ns;
 
-    return system_ns(which) + atomic_load(&s->shift_ms[which]) * 1000000;
+    if (which == KT_CLOCK_MONOTONIC)
+        ns = s->clockwork ? (atomic_fetch_add(&s->readings, 1) + 1) * SCENE_TICK_MS * 1000000
+                          : patient_ns(s);
+    else if (s->runs)
+        ns = system_ns(which);
+    else /* stands, but no two versions are of one instant */
+        ns = s->begin_ns[which] + atomic_fetch_add(&s->readings, 1) * 1000;
+    return ns + atomic_load(&s->shift_ms[which]) * 1000000;
 }
 
 static void boot_id(void *ctx, uint8_t id[16])
@@ -53,6 +85,9 @@ struct scene *scene_new(void)
     s->config = kt_harness_path(s->dir, "config");
     ck_assert_int_eq(mkdir(s->config, 0755), 0);
     s->clock = (struct kt_clock){ .ctx = s, .now_ns = now_ns, .boot_id = boot_id };
+    s->begin_ns[KT_CLOCK_WALL] = system_ns(KT_CLOCK_WALL);
+    s->begin_ns[KT_CLOCK_BOOT] = system_ns(KT_CLOCK_BOOT);
+    s->last_ns = system_ns(KT_CLOCK_MONOTONIC);
     return s;
 }
 
@@ -181,6 +216,23 @@ const char *scene_steps(struct kt_handle *h, const char *name, const struct kt_g
     return steps;
 }
 
+static size_t waiting(struct kt_handle *h)
+{
+    size_t n = 0;
+
+    (void)pthread_mutex_lock(&h->lock);
+    for (const struct kt_waiter *w = h->waiters; w != NULL; w = w->next)
+        n++;
+    (void)pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+void scene_await_waits(struct kt_handle *h, size_t n)
+{
+    while (waiting(h) < n)
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
 const char *scene_read(const char *path)
 {
     static _Thread_local char text[65536];
@@ -195,7 +247,7 @@ const char *scene_read(const char *path)
     return text;
 }
 
-int64_t scene_now_ms(enum kt_clock_id which)
+int64_t scene_now_ms(struct scene *s, enum kt_clock_id which)
 {
-    return system_ns(which) / 1000000;
+    return now_ns(s, which) / 1000000;
 }

@@ -13,10 +13,20 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+/* Of the clockwork: so much goes by with each reading of the monotonic clock, and nothing between. */
+#define SCENE_TICK_MS 1LL
+
 /**
- * struct scene - service files, a clock that the test moves, and a log
+ * struct scene - service files, clocks that the test moves, and a log
+ *
+ * The wall and the boot clock stand but for the test's own moves, so that no age depends on how fast the
+ * machine is. The monotonic clock runs: calls wait by it.
+ *
  * @dir:     of everything
- * @shift_ms: added to the system's clocks, by enum kt_clock_id
+ * @shift_ms: added to the clocks, by enum kt_clock_id
+ * @runs:    the wall and the boot clock run as the system's do
+ * @clockwork: the monotonic clock goes on by SCENE_TICK_MS a reading: how long something may take can
+ *           be told exactly; waits are real, and as many as there are ticks: a few dozen, not more
  * @boot:    first byte of the boot id
  * @log:     what the library logged, a line each
  */
@@ -25,6 +35,12 @@ struct scene {
     char *config;
     _Atomic int64_t shift_ms[3];
     _Atomic unsigned boot;
+    bool runs;
+    bool clockwork;
+    _Atomic int64_t readings;
+    _Atomic int64_t skipped_ns;
+    _Atomic int64_t last_ns;
+    int64_t begin_ns[3];
     struct kt_clock clock;
     char log[4096];
 };
@@ -58,6 +74,9 @@ void scene_put(struct kt_handle *h, const char *name, const char *value, char id
 /** scene_steps - "LINE:STATUS LINE:STATUS …" of a trace, those that were not asked in parentheses */
 const char *scene_steps(struct kt_handle *h, const char *name, const struct kt_get_options *o);
 
+/** scene_await_waits - until @n calls on @h are waiting inside modules, where kt_cancel() finds them */
+void scene_await_waits(struct kt_handle *h, size_t n);
+
 /** scene_read - a file's text, "" if there is none; in a buffer of the function's */
 const char *scene_read(const char *path);
 
@@ -69,7 +88,7 @@ const char *scene_read(const char *path);
 #define scene_add_rows(tc, test, table)                                                            \
     tcase_add_loop_test(tc, test, 0, (int)(sizeof(table) / sizeof((table)[0])))
 
-/** scene_now_ms - a clock, not shifted */
-int64_t scene_now_ms(enum kt_clock_id which);
+/** scene_now_ms - what the scene's clock says */
+int64_t scene_now_ms(struct scene *s, enum kt_clock_id which);
 
 #endif

@@ -97,7 +97,7 @@ sqlite3 *slots_database(void)
     sqlite3 *db = NULL;
 
     ck_assert_int_eq(sqlite3_open(fs.path, &db), SQLITE_OK);
-    (void)sqlite3_busy_timeout(db, 5000);
+    (void)sqlite3_busy_timeout(db, 600000);
     return db;
 }
 

@@ -94,7 +94,7 @@ START_TEST(a_copy_is_worth_what_its_age_allows)
     if (ages[row].rebooted) {
         atomic_fetch_add(&s->boot, 1);
         /* The boot clock begins anew. */
-        atomic_fetch_sub(&s->shift_ms[KT_CLOCK_BOOT], scene_now_ms(KT_CLOCK_BOOT) - 30 * SECOND);
+        atomic_fetch_sub(&s->shift_ms[KT_CLOCK_BOOT], scene_now_ms(s, KT_CLOCK_BOOT) - 30 * SECOND);
     } else {
         atomic_fetch_add(&s->shift_ms[KT_CLOCK_BOOT], ages[row].boot_ms);
     }

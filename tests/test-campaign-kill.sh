@@ -5,6 +5,7 @@
 set -u
 : "${srcdir:?}" "${builddir:?}" "${TESTTMP:?}"
 run=$srcdir/tests/campaigns/kill/run
+export SEED=${SEED:-1}
 
 echo '1..2'
 mkdir "$TESTTMP/sound" "$TESTTMP/broken"

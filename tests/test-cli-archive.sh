@@ -21,8 +21,8 @@ lines, argv = sys.argv[1].split(), sys.argv[2:]
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(argv[0], argv)
-shown, answered, end = b"", 0, time.time() + 60
-while time.time() < end:
+shown, answered, end = b"", 0, time.monotonic() + 600
+while time.monotonic() < end:
     if not select.select([fd], [], [], 1)[0]:
         continue
     try:

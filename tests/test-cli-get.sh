@@ -117,8 +117,11 @@ like 'what was to be asked, and why it was not' "$rc $err" \
 # ---- deadline, logs ----
 
 service slow 'read required debug delay=20s'
-SECONDS=0
-kt -s slow --timeout 300ms get a
+for _ in 1 2 3 4 5; do # 10 s without it, each time; a machine that stops for so long does that once
+    SECONDS=0
+    kt -s slow --timeout 300ms get a
+    [ "$SECONDS" -ge 5 ] || break
+done
 is '--timeout holds' "$rc" 8
 ok 'and soon' test "$SECONDS" -lt 5
 kt -vv get a

@@ -106,7 +106,7 @@ like 'a file of that name is here' "$rc $out" '^26 .*say \./nofile, '
 kt --json check nofile
 is 'no line' "$(json out '(rows[0]["line"], rows[0]["column"])')" '(None, None)'
 service hangs 'read required mock_hang'
-kt --timeout 5s check hangs
+kt --timeout 100s check hangs
 is 'a module that hangs in get is not asked' "$rc" 0
 
 # ---- verbs ----
@@ -131,8 +131,8 @@ kt mock_talks
 like 'which verb?' "$rc $err" '^2 .*greet, refuse'
 kt mock_talks grete
 like 'no such verb' "$rc $err" "^2 .*no verb 'grete'; it has: greet, refuse"
-kt debug greet
-like 'no verbs at all' "$rc $err" '^2 .*debug has no verbs'
+kt mock_good greet
+like 'no verbs at all' "$rc $err" '^2 .*mock_good has no verbs'
 service names 'read required mock_names count=3'
 kt -s names mock_names copy it to/here --twice
 is 'a verb of two words, with a path from here' "$rc $out" "0 to=$TESTTMP/to/here

@@ -47,17 +47,25 @@ is 'an option' "$(offered delete a --pu)" --purge
 
 kt help
 commands=$(sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
-ok 'there are commands' test "$(wc -w <<<"$commands")" -ge 13
+ok 'there are commands' test "$(wc -w <<<"$commands")" -ge 21
+# In a subshell zsh sends SIGCONT to what it waits for: the leak detector's own stop of the program is
+# lost by that, and it waits for ever.
+zsh_offers()
+{
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 zsh -fc "keyturn_functions_only=1; . '$zsh_file'; $1"
+}
 for c in $commands; do
     is "bash offers $c" "$(offered "$c" | tr ' ' '\n' | grep -cx "$c")" 1
-    ok "zsh offers $c" grep -q "'$c:" "$zsh_file"
     kt help "$c"
-    sed -n 's/^ .*\(--[a-z-]*\).*/\1/p' out | sort -u >options
+    sed -nE 's/^  (-., |    )(--[a-z-]+).*/\2/p' out | sort -u >options
     while read -r o; do
-        [ "$o" = --version ] && ! [[ $c =~ ^(get|explain|delete)$ ]] && continue
         is "bash: $c $o" "$(offered "$c" "$o" | tr ' ' '\n' | grep -cx -- "$o")" 1
-        ok "zsh: $c $o" grep -q -- "${o#--}" "$zsh_file"
     done <options
+    if command -v zsh >/dev/null; then
+        ok "zsh offers $c" grep -q "^$c:" <(zsh_offers _keyturn_command_list)
+        zsh_offers "_keyturn_options $c" | sed -nE 's/^\*(--[a-z-]+)\[.*/\1/p' | sort -u >offered
+        ok "zsh: all options of $c" cmp options offered
+    fi
 done
 
 finish

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,11 +232,14 @@ START_TEST(counts_in_many_threads_and_over_fork)
         pid_t pid = fork();
 
         if (pid == 0) {
-            alarm(20);
-            _exit(get("KT_TEST"));
+            alarm(600);
+            /* no exit: what the other threads had in hand would look lost to valgrind */
+            if (get("KT_TEST") == KT_SUCCESS)
+                (void)kill(getpid(), SIGKILL);
+            _exit(1);
         }
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        ck_assert_int_eq(status, 0);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     }
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);

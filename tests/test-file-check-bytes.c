@@ -293,7 +293,6 @@ int main(void)
     Suite *s = suite_create("file-check-bytes");
     TCase *tc = tcase_create("bytes");
 
-    tcase_set_timeout(tc, 300);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, pages_that_cannot_be_read_do_not_end_the_check);
     tcase_add_test(tc, records_behind_a_broken_page_are_checked);

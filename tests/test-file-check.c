@@ -424,7 +424,6 @@ int main(void)
     TCase *tc = tcase_create("check");
     const int n = sizeof(findings) / sizeof(findings[0]);
 
-    tcase_set_timeout(tc, 300);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_sound_store_is_called_sound);
     tcase_add_test(tc, a_store_that_was_never_made_is_not_found);

@@ -116,7 +116,6 @@ int main(void)
     Suite *s = suite_create("file-create");
     TCase *tc = tcase_create("create");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, slots_setup, slots_teardown);
     tcase_add_test(tc, create_makes_what_the_first_put_would);
     tcase_add_test(tc, create_as_the_line_says);

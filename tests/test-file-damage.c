@@ -438,7 +438,6 @@ int main(void)
     Suite *s = suite_create("file-damage");
     TCase *tc = tcase_create("damage");
 
-    tcase_set_timeout(tc, 600);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, damage_is_named_and_harms_no_other_secret, 0,
                         sizeof(damages) / sizeof(damages[0]));

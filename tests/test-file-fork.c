@@ -192,7 +192,7 @@ START_TEST(fork_while_other_threads_put_get_and_list)
         if (pid == 0) {
             struct filestore mine;
 
-            (void)alarm(60); /* a hang is a failure */
+            (void)alarm(600); /* a hang is a failure */
             child_opens(&mine);
             CHILD_MUST(put_number(&mine, "forked", i) == KT_SUCCESS);
             CHILD_MUST(has_number(&mine, "first", 0));

@@ -273,7 +273,7 @@ START_TEST(killed_on_the_way_it_is_the_old_format_or_the_new)
 {
     unsigned seen[3] = { 0 };
 
-    for (useconds_t i = 0; i < 60; i++) {
+    for (useconds_t i = 0; i < 60 || (seen[1] == 0 && i < 1000); i++) {
         int64_t format;
         int status;
         pid_t pid;
@@ -285,12 +285,12 @@ START_TEST(killed_on_the_way_it_is_the_old_format_or_the_new)
         ck_assert_int_ge(pid, 0);
         if (pid == 0) {
             (void)filestore_put(&fs, "d", "new", (char[KT_ID_SIZE]){ "" }, NULL);
-            if (i < 55)
+            if (i < 55 || i >= 60)
                 (void)pause();
             _exit(0);
         }
-        if (i < 55) { /* the others come to their end, however slow the machine */
-            (void)usleep(i * 300);
+        if (i < 55 || i >= 60) { /* the others come to their end, however slow the machine */
+            (void)usleep(i % 60 * 300);
             ck_assert_int_eq(kill(pid, SIGKILL), 0);
         }
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -460,7 +460,6 @@ int main(void)
     Suite *s = suite_create("file-format");
     TCase *tc = tcase_create("format");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, slots_setup, slots_teardown);
     tcase_add_test(tc, a_store_of_format_1_is_read_as_it_is);
     tcase_add_test(tc, a_store_of_format_1_is_read_from_a_read_only_medium);

@@ -5,7 +5,9 @@
 #include "child.h"
 #include "filestore.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,7 +166,6 @@ static void *ask_once(void *arg)
     struct filestore mine = *(struct filestore *)arg;
 
     modhost_call_init(&mine.call);
-    mine.call.deadline_ms += 60000;
     mine.call.answers = answer;
     MUST(mine.m->get(mine.state, &mine.call, "a", modhost_want(NULL)) == KT_SUCCESS);
     asked_for += (int)mine.call.asked;
@@ -201,53 +202,127 @@ END_TEST
 
 /* ---- fairness ------------------------------------------------------------------------------- */
 
-static void put_without_pause(int64_t until_ms, int report)
+/* Puts each letter of @arg, one as soon as the one before has let the lock go. */
+static void *put_in_turn(void *arg)
 {
+    const char *values = arg;
     struct filestore mine;
-    int64_t worst = 0;
 
     filestore_again(&mine, &fs, NULL);
-    for (;;) {
-        const int64_t begin = modhost.now_ns(NULL, KT_CLOCK_MONOTONIC) / 1000000;
-        char id[KT_ID_SIZE] = "";
-        int64_t took;
-
-        if (begin > until_ms)
-            break;
-        CHILD_MUST(filestore_put(&mine, "busy", "v", id, NULL) == KT_SUCCESS);
-        took = modhost.now_ns(NULL, KT_CLOCK_MONOTONIC) / 1000000 - begin;
-        worst = took > worst ? took : worst;
-        /* many versions make long heads, and this is about waiting */
-        if (id[35] == '0')
-            CHILD_MUST(filestore_delete(&mine, "busy", NULL, false) != KT_BUSY);
-    }
-    CHILD_MUST(write(report, &worst, sizeof(worst)) == sizeof(worst));
+    for (const char *c = values; *c != '\0'; c++)
+        MUST(filestore_put(&mine, "order", (char[2]){ *c }, (char[KT_ID_SIZE]){ "" }, NULL) ==
+             KT_SUCCESS);
     filestore_close(&mine);
+    return NULL;
 }
 
-START_TEST(no_writer_waits_long_for_others)
+/* What was put, the latest first. */
+static void written_order(char *out)
 {
-    const int64_t until = modhost.now_ns(NULL, KT_CLOCK_MONOTONIC) / 1000000 + 3000;
-    int report[2];
-    int64_t worst;
+    char ids[8][KT_ID_SIZE];
+    size_t n;
+
+    modhost_call_reset(&fs.call);
+    ck_assert_int_eq(fs.m->versions(fs.state, &fs.call, "order"), KT_SUCCESS);
+    n = fs.call.ngiven;
+    ck_assert_uint_le(n, 8);
+    for (size_t i = 0; i < n; i++)
+        (void)snprintf(ids[i], sizeof(ids[i]), "%s", fs.call.given[i].id);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_int_eq(filestore_get(&fs, "order", ids[i]), KT_SUCCESS);
+        out[i] = fs.given->data != NULL ? ((const char *)fs.given->data)[0] : '?';
+    }
+    out[n] = '\0';
+}
+
+/* Whoever waits is served in the order of coming, and before a writer that comes back at once. */
+START_TEST(no_writer_is_overtaken)
+{
+    const bool processes = _i == 1;
+    static char names[COUNTERS][4] = { "aAA", "b", "c", "d" };
+    pthread_t threads[COUNTERS];
+    pid_t pids[COUNTERS];
+    char order[9];
+    int lock;
 
     ck_assert_int_eq(filestore_put(&fs, "a", "v", (char[KT_ID_SIZE]){ "" }, NULL), KT_SUCCESS);
-    ck_assert_int_eq(pipe(report), 0);
-    for (int i = 0; i < COUNTERS; i++) {
-        if (fork() == 0) {
-            put_without_pause(until, report[1]);
-            _exit(0);
+    lock = filestore_lock(&fs);
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        if (!processes) {
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, put_in_turn, names[i]), 0);
+        } else {
+            pids[i] = fork();
+            ck_assert_int_ge(pids[i], 0);
+            if (pids[i] == 0) {
+                (void)close(lock); /* or it would be held here, too */
+                (void)put_in_turn(names[i]);
+                _exit(0);
+            }
         }
+        filestore_await_queue(lock, i + 1);
     }
+    (void)close(lock);
     for (int i = 0; i < COUNTERS; i++) {
-        int status = -1;
+        int status = 0;
 
-        ck_assert_int_ge(waitpid(-1, &status, 0), 0);
+        if (!processes)
+            ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        else
+            ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
         ck_assert_int_eq(status, 0);
-        ck_assert_int_eq(read(report[0], &worst, sizeof(worst)), sizeof(worst));
-        /* a loaded machine may stop any process; a writer that starves would wait for all 3 s */
-        ck_assert_int_lt(worst, 1500);
     }
+    written_order(order);
+    ck_assert_str_eq(order, "AAdcba");
+}
+END_TEST
+
+static atomic_bool was_put;
+
+static void *come_later(void *arg)
+{
+    (void)put_in_turn(arg);
+    was_put = true;
+    return NULL;
+}
+
+/* Also if the lock is free, because the one whose turn it is has not noticed yet. */
+START_TEST(a_newcomer_stands_behind_who_waits)
+{
+    static char waits[] = "w", comes[] = "c";
+    char *path = kt_harness_path(fs.dir, "store.db-lock");
+    pthread_t newcomer;
+    char order[9];
+    int status;
+    int lock;
+    pid_t pid;
+
+    ck_assert_int_eq(filestore_put(&fs, "a", "v", (char[KT_ID_SIZE]){ "" }, NULL), KT_SUCCESS);
+    lock = filestore_lock(&fs);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)close(lock);
+        (void)put_in_turn(waits);
+        _exit(0);
+    }
+    filestore_await_queue(lock, 1);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+    (void)close(lock);
+    lock = open(path, O_RDWR | O_CLOEXEC);
+    was_put = false;
+    ck_assert_int_eq(pthread_create(&newcomer, NULL, come_later, comes), 0);
+    while (filestore_queue(lock) < 2 && !was_put)
+        (void)usleep(1000);
+    ck_assert(!was_put);
+    ck_assert_int_eq(kill(pid, SIGCONT), 0);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(pthread_join(newcomer, NULL), 0);
+    (void)close(lock);
+    free(path);
+    written_order(order);
+    ck_assert_str_eq(order, "cw");
 }
 END_TEST
 
@@ -261,7 +336,8 @@ int main(void)
     tcase_add_test(tc, threads_on_lines_of_one_store);
     tcase_add_test(tc, threads_on_one_state);
     tcase_add_test(tc, threads_that_need_a_passphrase_ask_once);
-    tcase_add_test(tc, no_writer_waits_long_for_others);
+    tcase_add_loop_test(tc, no_writer_is_overtaken, 0, 2);
+    tcase_add_test(tc, a_newcomer_stands_behind_who_waits);
     suite_add_tcase(s, tc);
     return kt_harness_run(s);
 }

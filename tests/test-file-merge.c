@@ -35,7 +35,6 @@ static int run(struct filestore *f, const char *verb, const char *const *answers
 
     (void)snprintf(words, sizeof(words), "%s=%s %s", verb[0] == 'e' ? "to" : "from", path, more);
     modhost_call_reset(&f->call);
-    f->call.deadline_ms += 60000;
     f->call.answers = answers;
     rc = modhost_verb(f->m, f->state, &f->call, verb, words);
     f->call.answers = NULL;

@@ -189,7 +189,8 @@ START_TEST(a_recovery_code_opens_however_it_is_typed)
     ck_assert_int_eq(filestore_get(&fs, "a", NULL), KT_DENIED);
     (void)snprintf(denied, sizeof(denied), "%s", fs.call.msg);
     ck_assert_ptr_null(fs.call.log);
-    shown[5] = shown[5] == '7' ? '8' : '7';
+    /* in the last, which checks the others: one slip of 4096 in those is another code */
+    shown[strlen(shown) - 1] = shown[strlen(shown) - 1] == '7' ? '8' : '7';
     (void)slots_typing(shown, NULL);
     ck_assert_int_eq(filestore_get(&fs, "a", NULL), KT_DENIED);
     ck_assert_str_eq(fs.call.msg, denied);
@@ -411,7 +412,6 @@ int main(void)
     Suite *s = suite_create("file-slots");
     TCase *tc = tcase_create("slots");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, slots_setup, slots_teardown);
     tcase_add_test(tc, a_passphrase_is_added_and_opens);
     tcase_add_test(tc, a_changed_passphrase_is_an_added_and_a_removed_slot);

@@ -92,7 +92,7 @@ static void child_writes(struct kt_handle *h, const struct kt_secret *given, int
 {
     char c;
 
-    (void)alarm(120);
+    (void)alarm(600);
     CHILD_MUST(given == NULL || strcmp(kt_secret_data(given), "v") == 0);
     CHILD_MUST(write_all(h, "child"));
     /* Only once the parent has closed. */
@@ -175,7 +175,7 @@ START_TEST(many_children_of_one_handle)
         children[i] = fork();
         ck_assert_int_ge(children[i], 0);
         if (children[i] == 0) {
-            (void)alarm(120);
+            (void)alarm(600);
             (void)snprintf(name, sizeof(name), "child-%d", i);
             CHILD_MUST(is(h, "a", "v"));
             CHILD_MUST(write_all(h, name));
@@ -208,12 +208,12 @@ START_TEST(a_grandchild_works_too)
     child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        (void)alarm(120);
+        (void)alarm(600);
         CHILD_MUST(is(h, "a", "v"));
         child = fork();
         CHILD_MUST(child >= 0);
         if (child == 0) {
-            (void)alarm(120);
+            (void)alarm(600);
             CHILD_MUST(write_all(h, "grandchild"));
             kt_close(h);
             _exit(0);
@@ -237,28 +237,28 @@ static void *hang(void *arg)
 {
     struct kt_secret *v = NULL;
 
-    return (void *)(intptr_t)kt_get(arg, "a", NULL, &v, NULL);
+    return (void *)(intptr_t)kt_get(arg, "a", GET_OPTIONS(.timeout_ms = HOUR), &v, NULL);
 }
 
 /* Locks and waits of threads that are not in the child are no concern of the child's. */
 START_TEST(another_thread_inside_a_get)
 {
     struct kt_handle *h = scene_open(s, "t",
-                                     "read required mock_hang max-stale=1h\n"
+                                     "read required mock_hang max-stale=1h timeout=1h\n"
                                      "write required debug\n");
     pthread_t thread;
     int status;
     pid_t child;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, hang, h), 0);
-    (void)nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
+    scene_await_waits(h, 1);
     (void)fflush(NULL);
     child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         struct kt_secret *v = NULL;
 
-        (void)alarm(60);
+        (void)alarm(600);
         kt_cancel(h); /* only calls of this process */
         CHILD_MUST(kt_put(h, "a", "v", 1, NULL, NULL, NULL) == KT_SUCCESS);
         CHILD_MUST(kt_get(h, "a", GET_OPTIONS(.timeout_ms = 100), &v, NULL) == KT_TIMEOUT);
@@ -289,7 +289,7 @@ START_TEST(what_the_cache_had_is_not_in_the_child)
     child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        (void)alarm(60);
+        (void)alarm(600);
         CHILD_MUST(is(h, "a", "counts"));
         kt_close(h);
         _exit(0);
@@ -313,7 +313,7 @@ static void close_all_and_go_on(void *arg)
     struct kt_handle *h = NULL, *later = NULL, *store = NULL;
 
     (void)arg;
-    (void)alarm(60);
+    (void)alarm(600);
     CHILD_MUST(kt_open("one", &o, &h, NULL) == KT_SUCCESS);
     CHILD_MUST(is(h, "a", "one"));
     for (int fd = 3; fd < 1024; fd++)

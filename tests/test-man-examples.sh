@@ -280,8 +280,10 @@ result $? "the SYNOPSIS of each function is what the header declares" "$log"
 {
     for command in $(keyturn help | awk '/^commands/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
         grep -qw "Cm $command" "$srcdir/man/keyturn.1.in" || echo "no command $command"
-        for option in $(keyturn help "$command" | grep -oE '^ .* --[a-z-]+' | sed 's|.* -||'); do
-            grep -qE "Fl $option\b" "$srcdir/man/keyturn.1.in" || echo "$command: no option $option"
+        page=$srcdir/man/keyturn-$command.1
+        [ -e "$page" ] || page=$srcdir/man/keyturn.1.in
+        for option in $(keyturn help "$command" | sed -nE 's/^  (-., |    )-(-[a-z-]+).*/\2/p'); do
+            grep -qE "Fl $option\b" "$page" "$srcdir/man/keyturn.1.in" || echo "$command: no option $option"
         done
     done
 } >"$log"

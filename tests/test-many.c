@@ -174,13 +174,15 @@ START_TEST(a_hanging_line_is_waited_for_once)
 {
     static const char *const names[] = { "a", "b", "c", "d" };
     struct kt_handle *h = scene_open(s, "t",
-                                     "read fallback mock_hang max-stale=1h timeout=300ms\n"
+                                     "read fallback mock_hang max-stale=1h timeout=30ms\n"
                                      "read required debug\n");
-    const int64_t begin = scene_now_ms(KT_CLOCK_MONOTONIC);
     struct kt_result r[4];
+    int64_t begin;
 
+    s->clockwork = true;
+    begin = scene_now_ms(s, KT_CLOCK_MONOTONIC);
     ck_assert_int_eq(kt_get_many(h, names, 4, NULL, r, NULL), KT_SUCCESS);
-    ck_assert_int_lt(scene_now_ms(KT_CLOCK_MONOTONIC) - begin, 1100);
+    ck_assert_int_lt(scene_now_ms(s, KT_CLOCK_MONOTONIC) - begin, 60);
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_eq(r[i].status, KT_SUCCESS);
     free_results(r, 4);

@@ -21,6 +21,8 @@ if ! command -v python3 >/dev/null; then
     exit 0
 fi
 
+# The same stacks each time: KEYTURN_PAMDIFF_SEED=$RANDOM looks for others.
+export KEYTURN_PAMDIFF_SEED=${KEYTURN_PAMDIFF_SEED:-1}
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/pamdiff/pamdiff.py" \
     "$builddir/tests/pamdiff/oracle" "$pam_debug" \
     "$builddir/tests/pamdiff/subject" "$KEYTURN_TEST_MODULES" \

@@ -180,10 +180,13 @@ START_TEST(a_follower_that_hangs_does_not_take_the_authoritys_time)
     struct kt_handle *h = scene_open(s, "t",
                                      "write required mock_good label=a\n"
                                      "write optional mock_hang\n");
-    const int64_t begin = scene_now_ms(KT_CLOCK_MONOTONIC);
+    int64_t begin;
 
-    ck_assert_int_eq(put(h, "a", "v", PUT_OPTIONS(.timeout_ms = 1000)), KT_SUCCESS);
-    ck_assert_int_lt(scene_now_ms(KT_CLOCK_MONOTONIC) - begin, 5000);
+    s->clockwork = true;
+    begin = scene_now_ms(s, KT_CLOCK_MONOTONIC);
+    ck_assert_int_eq(put(h, "a", "v", PUT_OPTIONS(.timeout_ms = 60)), KT_SUCCESS);
+    ck_assert_int_lt(scene_now_ms(s, KT_CLOCK_MONOTONIC) - begin, 70);
+    s->clockwork = false;
     scene_expect(truth, "a", "v", KT_SUCCESS);
     kt_close(h);
 }
@@ -270,13 +273,13 @@ START_TEST(a_version_id_is_made_of_the_time)
     char one[KT_ID_SIZE], two[KT_ID_SIZE];
     struct kt_info info;
     int status;
-    const int64_t before = scene_now_ms(KT_CLOCK_WALL);
+    const int64_t before = scene_now_ms(s, KT_CLOCK_WALL);
 
     scene_put(truth, "a", "1", one);
     (void)scene_get(truth, "a", NULL, &status, &info);
     ck_assert_str_eq(info.id, one);
     ck_assert_int_ge(info.created_ms, before);
-    ck_assert_int_le(info.created_ms, scene_now_ms(KT_CLOCK_WALL));
+    ck_assert_int_le(info.created_ms, scene_now_ms(s, KT_CLOCK_WALL));
     ck_assert_int_eq(one[14], '7');
     scene_later(s, -DAY); /* order never decides who is current */
     scene_put(truth, "a", "2", two);

@@ -149,8 +149,6 @@ int kt_work_do(struct kt_work *w, const struct kt_op *op)
 
     kt_model_name(op->secret, name);
     modhost_call_reset(&w->call);
-    if (op->kind == KT_OP_VERB)
-        w->call.deadline_ms += 50000;
     switch (op->kind) {
     case KT_OP_PUT:
     case KT_OP_CREATE:

@@ -24,7 +24,7 @@
 #define KEEPER WRITERS                   /* the process with the verbs */
 #define CHILDREN (WRITERS + 1)
 #define COUNTS (1U << 20)
-#define PATIENCE_MS 3000 /* until a survivor must have done something */
+#define PATIENCE_MS 60000 /* until a survivor must have done something */
 
 /* Counting up is no operation of the model: it is told as one with this in place of a secret. */
 #define COUNTER KT_MODEL_SECRETS

@@ -100,7 +100,6 @@ int pl_line_verb(struct pl_line *l, const char *verb, const char *operand)
     if (operand != NULL)
         words = words_for(l, v->options, operand);
     modhost_call_reset(&l->call);
-    l->call.deadline_ms += 60000;
     rc = modhost_verb(l->m, l->state, &l->call, verb, words);
     free(words);
     return rc;
