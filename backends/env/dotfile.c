@@ -101,16 +101,7 @@ void dotfile_done(struct dotfile *f)
 
 bool dotfile_find(const struct dotfile *f, const char *key, struct kt_dotenv_entry *out)
 {
-    struct kt_dotenv d = { .text = f->text, .len = f->len };
-    struct kt_dotenv_entry entry;
-    bool found = false;
-
-    while (kt_dotenv_next(&d, &entry) == KT_SUCCESS)
-        if (kt_dotenv_is(&entry, key)) {
-            *out = entry;
-            found = true;
-        }
-    return found;
+    return kt_dotenv_find(f->text, f->len, key, out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

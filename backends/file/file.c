@@ -5,6 +5,7 @@
  * and record.h; what opens it: slot.h, unlock.h; how threads, processes and forks share it: gate.h, store.h.
  */
 
+#include "kit/args.h"
 #include "ops.h"
 #include "place.h"
 
@@ -24,21 +25,13 @@ static const struct kt_option options[] = {
     { .name = NULL },
 };
 
-static const struct kt_arg *find_arg(const struct kt_open_args *args, const char *name)
-{
-    for (size_t i = 0; i < args->nargs; i++)
-        if (strcmp(args->args[i].name, name) == 0)
-            return &args->args[i];
-    return NULL;
-}
-
 static int file_open(const struct kt_host *host, struct kt_call *call,
                      const struct kt_open_args *args, void **state)
 {
-    const struct kt_arg *path = find_arg(args, "path");
-    const struct kt_arg *key = find_arg(args, "key");
-    const struct kt_arg *passphrase = find_arg(args, "passphrase");
-    const struct kt_arg *secret = find_arg(args, "secret");
+    const struct kt_arg *path = kt_arg_find(args->args, args->nargs, "path");
+    const struct kt_arg *key = kt_arg_find(args->args, args->nargs, "key");
+    const struct kt_arg *passphrase = kt_arg_find(args->args, args->nargs, "passphrase");
+    const struct kt_arg *secret = kt_arg_find(args->args, args->nargs, "secret");
     struct kt_line_state *line = calloc(1, sizeof(*line));
     struct kt_fault f;
     char *store_path = NULL;

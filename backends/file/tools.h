@@ -2,15 +2,13 @@
 #ifndef KEYTURN_FILE_TOOLS_H
 #define KEYTURN_FILE_TOOLS_H
 
+#include "kit/args.h"
 #include "ops.h"
 
 /* `keyturn file VERB`: one file a group of verbs; verbs.c has their table. */
 
 #define KT_TOOL(name)                                                                              \
     int name(void *state, struct kt_call *call, const struct kt_arg *args, size_t nargs)
-
-/** kt_arg_find - an option that was given or has a default; NULL */
-const struct kt_arg *kt_arg_find(const struct kt_arg *args, size_t nargs, const char *name);
 
 /* tool-create.c */
 extern const struct kt_option kt_create_options[];

@@ -9,14 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct kt_arg *kt_arg_find(const struct kt_arg *args, size_t nargs, const char *name)
-{
-    for (size_t i = 0; i < nargs; i++)
-        if (strcmp(args[i].name, name) == 0)
-            return &args[i];
-    return NULL;
-}
-
 /** struct report - what is seen inside, to be printed outside the gate */
 struct report {
     struct kt_ring ring;

@@ -6,6 +6,7 @@
  */
 
 #include "found.h"
+#include "kit/put.h"
 #include "ops.h"
 #include "row.h"
 
@@ -247,30 +248,6 @@ static int put_body(struct kt_session *s, void *arg)
     return write_new(s, e, insert_entry(&e->found, e->put->id), e->put->stage);
 }
 
-/* NULL, or what the store cannot hold; *@rc is then the status. */
-static const char *unfit(const char *name, const struct kt_put *put, int *rc)
-{
-    *rc = KT_TOO_LARGE;
-    if (strlen(name) > KT_NAME_MAX)
-        return "the name has more than 512 bytes";
-    if (put->len > KT_VALUE_MAX)
-        return "the value has more than 65536 bytes";
-    *rc = KT_INVALID;
-    if (name[0] == '\0')
-        return "the name is empty";
-    if (put->id != NULL && (put->id[0] == '\0' || strlen(put->id) >= KT_ID_SIZE))
-        return "the version id is empty or has more than 95 bytes";
-    if (put->state > KT_STATE_DESTROYED)
-        return "there is no such state";
-    if (put->nattrs > KT_ATTRS_MAX)
-        return "there are more than 32 attributes";
-    for (size_t i = 0; i < put->nattrs; i++)
-        if (put->attrs[i].key[0] == '\0' || strlen(put->attrs[i].key) > KT_ATTR_KEY_MAX ||
-            strlen(put->attrs[i].value) > KT_ATTR_VALUE_MAX)
-            return "an attribute's name is empty or over 128 bytes, or its value over 1024";
-    return NULL;
-}
-
 /* The last put succeeded less than a second ago: a look at the store would tell nothing new. */
 static bool is_fresh(struct kt_store *store, struct kt_call *call)
 {
@@ -292,7 +269,7 @@ int kt_file_put(void *state, struct kt_call *call, enum kt_phase phase, const ch
         .now_ms = line->host->now_ns(call, KT_CLOCK_WALL) / 1000000,
     };
     int rc;
-    const char *why = unfit(name, put, &rc);
+    const char *why = kt_put_unfit(name, put, &rc);
 
     if (why != NULL)
         return line->host->fail(call, rc, "file: cannot store '%.100s': %s", name, why);
@@ -361,7 +338,7 @@ int kt_file_fill(void *state, struct kt_call *call, const char *name, const stru
     const bool create = copy->data != NULL && !line->store->passphrase &&
                         line->store->secret == NULL;
     int rc;
-    const char *why = unfit(name, copy, &rc);
+    const char *why = kt_put_unfit(name, copy, &rc);
 
     if (why != NULL)
         return line->host->fail(call, rc, "file: cannot keep '%.100s': %s", name, why);

@@ -8,6 +8,7 @@
 
 #include "keyring.h"
 
+#include "kit/args.h"
 #include "link.h"
 #include "text.h"
 
@@ -23,14 +24,6 @@ static const struct kt_option options[] = {
       "unlock GNOME Keyring with a password asked for here, by its internal interface" },
     { .name = NULL },
 };
-
-static const struct kt_arg *find_arg(const struct kt_open_args *args, const char *name)
-{
-    for (size_t i = 0; i < args->nargs; i++)
-        if (strcmp(args->args[i].name, name) == 0)
-            return &args->args[i];
-    return NULL;
-}
 
 static void keyring_close(void *state)
 {
@@ -80,8 +73,8 @@ int kt_keyring_takes(const struct kt_keyring *line, struct kt_call *call, const 
 static int keyring_open(const struct kt_host *host, struct kt_call *call,
                         const struct kt_open_args *args, void **state)
 {
-    const struct kt_arg *collection = find_arg(args, "collection");
-    const struct kt_arg *pattern = find_arg(args, "attributes");
+    const struct kt_arg *collection = kt_arg_find(args->args, args->nargs, "collection");
+    const struct kt_arg *pattern = kt_arg_find(args->args, args->nargs, "attributes");
     struct kt_keyring *line;
     int rc;
 
@@ -92,7 +85,7 @@ static int keyring_open(const struct kt_host *host, struct kt_call *call,
     if (line == NULL)
         return host->fail(call, KT_NO_MEMORY, "keyring: out of memory");
     line->host = host;
-    line->master = find_arg(args, "allow-master-password") != NULL;
+    line->master = kt_arg_find(args->args, args->nargs, "allow-master-password") != NULL;
     line->service = strdup(args->service != NULL ? args->service : "");
     line->collection = strdup(collection != NULL ? collection->value : "default");
     (void)pthread_mutex_init(&line->lock, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/put.h"
 #include "edit.h"
 #include "place.h"
 #include "text.h"
@@ -9,34 +10,14 @@
 
 /* ---- what the store holds -------------------------------------------------------------------- */
 
-static const char *unfit_attr(const struct kt_attr *a)
-{
-    if (a->key[0] == '\0' || strlen(a->key) > KT_ATTR_KEY_MAX ||
-        strlen(a->value) > KT_ATTR_VALUE_MAX)
-        return "an attribute's name is empty or over 128 bytes, or its value over 1024";
-    return kt_text_is_utf8(a->key) && kt_text_is_utf8(a->value) ? NULL
-                                                                : "an attribute is not UTF-8";
-}
-
 /* NULL, or what the store cannot hold; *@rc is then the status. */
 static const char *unfit(const char *name, const struct kt_put *put, int *rc)
 {
-    const char *why = NULL;
+    const char *why = kt_put_unfit(name, put, rc);
 
-    *rc = KT_TOO_LARGE;
-    if (strlen(name) > KT_NAME_MAX)
-        return "the name has more than 512 bytes";
-    if (put->len > KT_VALUE_MAX)
-        return "the value has more than 65536 bytes";
-    *rc = KT_INVALID;
-    if (put->id != NULL && (put->id[0] == '\0' || strlen(put->id) >= KT_ID_SIZE))
-        return "the version id is empty or has more than 95 bytes";
-    if (put->state > KT_STATE_DESTROYED)
-        return "there is no such state";
-    if (put->nattrs > KT_ATTRS_MAX)
-        return "there are more than 32 attributes";
-    for (size_t i = 0; i < put->nattrs && why == NULL; i++)
-        why = unfit_attr(&put->attrs[i]);
+    for (size_t i = 0; why == NULL && i < put->nattrs; i++)
+        if (!kt_text_is_utf8(put->attrs[i].key) || !kt_text_is_utf8(put->attrs[i].value))
+            why = "an attribute is not UTF-8";
     return why;
 }
 

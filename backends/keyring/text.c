@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text.h"
 
+#include "kit/base64.h"
 #include "kit/siphash.h"
 
 #include <stdlib.h>
@@ -77,69 +78,27 @@ bool kt_text_has_controls(const char *text)
     return false;
 }
 
-/* ---- base64 ---------------------------------------------------------------------------------- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/* ---- base64, where an empty value is "=" ------------------------------------------------------- */
 
 size_t kt_text_encoded_size(size_t len)
 {
-    return len == 0 ? 1 : (len + 2) / 3 * 4;
+    return len == 0 ? 1 : kt_base64_encode(NULL, len, NULL);
 }
 
 void kt_text_encode(const void *data, size_t len, char *out)
 {
-    const uint8_t *p = data;
-
     if (len == 0)
         *out = '=';
-    for (size_t i = 0; i < len; i += 3, out += 4) {
-        const uint32_t word = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) |
-                              (i + 2 < len ? p[i + 2] : 0);
-
-        out[0] = digits[word >> 18];
-        out[1] = digits[word >> 12 & 63];
-        out[2] = i + 1 < len ? digits[word >> 6 & 63] : '=';
-        out[3] = i + 2 < len ? digits[word & 63] : '=';
-    }
-}
-
-static int digit_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    else
+        (void)kt_base64_encode(data, len, out);
 }
 
 bool kt_text_decode(const char *text, size_t len, void *out, size_t *out_len)
 {
-    const size_t pads = len < 4 || text[len - 1] != '=' ? 0 : text[len - 2] == '=' ? 2 : 1;
-    uint8_t *p = out;
-    uint32_t word = 0;
-
     *out_len = 0;
     if (len == 1)
         return text[0] == '=';
-    if (len == 0 || len % 4 != 0)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        const int value = i >= len - pads ? 0 : digit_value(text[i]);
-
-        if (value < 0)
-            return false;
-        word = word << 6 | (uint32_t)value;
-        if (i % 4 != 3)
-            continue;
-        for (unsigned k = 0; k < 3 && (i < len - 1 || k < 3 - pads); k++)
-            p[(*out_len)++] = (uint8_t)(word >> (16 - 8 * k));
-        if (i == len - 1 && (word & ((1U << 8 * pads) - 1)) != 0)
-            return false; /* bits beyond the last byte */
-        word = 0;
-    }
-    return true;
+    return len > 0 && kt_base64_decode(text, len, out, out_len);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base64.h"
 #include "export.h"
 
+#include "kit/base64.h"
 #include "kit/dotenv.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ static void add_quoted(struct text *t, const char *s, size_t len)
 static void add_base64(struct text *t, const void *data, size_t len)
 {
     add_str(t, "{\"encoding\": \"base64\", \"value\": \"");
-    t->n += base64_encode(data, len, t->out != NULL ? t->out + t->n : NULL);
+    t->n += kt_base64_encode(data, len, t->out != NULL ? t->out + t->n : NULL);
     add_str(t, "\"}");
 }
 

@@ -7,6 +7,7 @@
  */
 
 #include "core/jsontext.h"
+#include "kit/base64.h"
 
 #include "import-source.h"
 
@@ -171,7 +172,7 @@ static int take_bytes(struct reading *j, const struct record *rec, struct item *
     if ((size_t)(j->r.end - rec->encoding) < sizeof(base64) - 1 ||
         memcmp(rec->encoding, base64, sizeof(base64) - 1) != 0)
         return damaged_at(j, rec->encoding, "an encoding that is not known: base64 is");
-    return base64_decode((char *)(uintptr_t)item->data, &item->len)
+    return kt_base64_decode(item->data, item->len, (char *)(uintptr_t)item->data, &item->len)
                ? 0
                : damaged_at(j, rec->value, "this is no base64");
 }

@@ -7,6 +7,8 @@
  */
 #include "import-source.h"
 
+#include "kit/base64.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +132,7 @@ static int end_value(struct ini *ini)
         return 0;
     if (item->data == NULL)
         item->data = ""; /* an empty password */
-    else if (!base64_decode((char *)(uintptr_t)item->data, &item->len))
+    else if (!kt_base64_decode(item->data, item->len, (char *)(uintptr_t)item->data, &item->len))
         return source_damaged(ini->s, ini->value_at, "a value that is no base64");
     return 0;
 }

@@ -2,7 +2,6 @@
 #ifndef KEYTURN_CLI_IMPORT_SOURCE_H
 #define KEYTURN_CLI_IMPORT_SOURCE_H
 
-#include "base64.h"
 #include "cli.h"
 
 /*

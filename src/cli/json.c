@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
+#include "kit/base64.h"
 
 #include <string.h>
 
@@ -100,23 +101,16 @@ void json_seconds(struct json *j, const char *key, int64_t ms)
 
 static void base64(struct sink *to, const unsigned char *p, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char out[64];
 
-    for (; len > 0; p += 3) {
-        uint32_t bits = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0) |
-                        (len > 2 ? p[2] : 0);
-        char out[4] = { digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63],
-                        digits[bits & 63] };
+    while (len > 0) {
+        const size_t n = len < sizeof(out) / 4 * 3 ? len : sizeof(out) / 4 * 3;
 
-        if (len < 3)
-            out[3] = '=';
-        if (len < 2)
-            out[2] = '=';
-        sink_bytes(to, out, sizeof(out));
-        if (len <= 3)
-            break;
-        len -= 3;
+        sink_bytes(to, out, kt_base64_encode(p, n, out));
+        p += n;
+        len -= n;
     }
+    explicit_bzero(out, sizeof(out));
 }
 
 void json_value(struct json *j, const void *data, size_t len)

@@ -2,6 +2,7 @@
 #include "template.h"
 
 #include "cli.h"
+#include "kit/base64.h"
 
 #include <string.h>
 
@@ -20,24 +21,6 @@ bool encode_fits(enum encoding encoding, const void *data, size_t len)
         len -= n;
     }
     return true;
-}
-
-static char *put_base64(char *to, const unsigned char *from, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < len; i += 3) {
-        const size_t left = len - i;
-        const unsigned bits = (unsigned)from[i] << 16 |
-                              (left > 1 ? (unsigned)from[i + 1] << 8 : 0) |
-                              (left > 2 ? from[i + 2] : 0);
-
-        *to++ = digits[bits >> 18];
-        *to++ = digits[bits >> 12 & 63];
-        *to++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? digits[bits & 63] : '=';
-    }
-    return to;
 }
 
 static char *put_json(char *to, const unsigned char *from, size_t len)
@@ -86,7 +69,7 @@ static char *put_uri(char *to, const unsigned char *from, size_t len)
 static char *put(enum encoding encoding, char *to, const unsigned char *from, size_t len)
 {
     if (encoding == ENCODE_BASE64)
-        return put_base64(to, from, len);
+        return to + kt_base64_encode(from, len, to);
     return encoding == ENCODE_JSON ? put_json(to, from, len) : put_uri(to, from, len);
 }
 

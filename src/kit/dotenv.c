@@ -263,8 +263,7 @@ size_t kt_dotenv_edit_room(size_t old_len, const char *key, const char *data, si
     return old_len + 2 + (data ? kt_dotenv_format(key, data, len, NULL) : 0);
 }
 
-/* The last assignment to @key, which is the one that counts. */
-static bool find_last(const char *text, size_t len, const char *key, struct kt_dotenv_entry *out)
+bool kt_dotenv_find(const char *text, size_t len, const char *key, struct kt_dotenv_entry *out)
 {
     struct kt_dotenv d = { .text = text, .len = len };
     struct kt_dotenv_entry entry;
@@ -290,7 +289,7 @@ int kt_dotenv_edit(const char *old, size_t old_len, const char *key, const char 
 {
     struct kt_dotenv d = { .text = old, .len = old_len };
     struct kt_dotenv_entry entry, last = { .end = 0 };
-    const bool had = find_last(old, old_len, key, &last);
+    const bool had = kt_dotenv_find(old, old_len, key, &last);
     size_t kept = 0, n = 0;
 
     if (!had && !data)

@@ -59,6 +59,9 @@ int kt_dotenv_next(struct kt_dotenv *d, struct kt_dotenv_entry *out) KT_MUST_CHE
 /** kt_dotenv_is - is it an assignment to @key? */
 bool kt_dotenv_is(const struct kt_dotenv_entry *e, const char *key);
 
+/** kt_dotenv_find - the last assignment to @key, which is the one that counts */
+bool kt_dotenv_find(const char *text, size_t len, const char *key, struct kt_dotenv_entry *out);
+
 /** kt_dotenv_value - write the value to @out, which has room for @e->raw_len bytes; its length */
 size_t kt_dotenv_value(const struct kt_dotenv_entry *e, char *out);
 

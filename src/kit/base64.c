@@ -13,18 +13,19 @@ static int digit_of(char c)
                                   : -1;
 }
 
-bool base64_decode(char *data, size_t *len)
+bool kt_base64_decode(const char *text, size_t len, void *out, size_t *out_len)
 {
-    size_t n = *len, out = 0;
+    unsigned char *to = out;
+    size_t n = len;
     uint32_t bits = 0;
     int have = 0;
 
     if (n % 4 != 0)
         return false;
-    for (int pad = 0; pad < 2 && n > 0 && data[n - 1] == '='; pad++)
+    for (int pad = 0; pad < 2 && n > 0 && text[n - 1] == '='; pad++)
         n--;
     for (size_t i = 0; i < n; i++) {
-        const int d = digit_of(data[i]);
+        const int d = digit_of(text[i]);
 
         if (d < 0)
             return false;
@@ -32,16 +33,16 @@ bool base64_decode(char *data, size_t *len)
         have += 6;
         if (have >= 8) {
             have -= 8;
-            data[out++] = (char)(bits >> have & 0xff);
+            *to++ = (unsigned char)(bits >> have & 0xff);
         }
     }
     if ((bits & ((1U << have) - 1)) != 0) /* not what an encoder writes */
         return false;
-    *len = out;
+    *out_len = (size_t)(to - (unsigned char *)out);
     return true;
 }
 
-size_t base64_encode(const void *data, size_t len, char *out)
+size_t kt_base64_encode(const void *data, size_t len, char *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *p = data;
