@@ -100,11 +100,35 @@ static int create(char **argv)
     return EXIT_SUCCESS;
 }
 
-/* KeePassXC does much only when its prompt is shown, even if that asks nothing. */
+static void completed(GDBusConnection *connection, const gchar *sender, const gchar *path,
+                      const gchar *interface, const gchar *signal, GVariant *args, gpointer loop)
+{
+    (void)connection, (void)sender, (void)path, (void)interface, (void)signal, (void)args;
+    g_main_loop_quit(loop);
+}
+
+static gboolean too_late(gpointer prompt)
+{
+    fprintf(stderr, "keyring-peer: the prompt '%s' does not end\n", (const char *)prompt);
+    exit(EXIT_FAILURE);
+}
+
+/*
+ * KeePassXC does much only when its prompt is shown, even if that asks nothing; and it drops what it
+ * has not done yet when who asked leaves the bus.
+ */
 static void show(const char *prompt)
 {
-    if (strcmp(prompt, "/") != 0)
-        (void)call(prompt, SECRET "Prompt", "Prompt", g_variant_new("(s)", ""));
+    GMainLoop *loop;
+
+    if (strcmp(prompt, "/") == 0)
+        return;
+    loop = g_main_loop_new(NULL, FALSE);
+    (void)g_dbus_connection_signal_subscribe(bus, SERVICE, SECRET "Prompt", "Completed", prompt,
+                                             NULL, G_DBUS_SIGNAL_FLAGS_NONE, completed, loop, NULL);
+    (void)g_timeout_add(TIMEOUT_MS, too_late, (gpointer)prompt);
+    (void)call(prompt, SECRET "Prompt", "Prompt", g_variant_new("(s)", ""));
+    g_main_loop_run(loop);
 }
 
 static int lock(char **argv)
