@@ -82,6 +82,46 @@ kt()
     err=$(<"$TESTTMP/err")
 }
 
+# at_terminal ANSWER... -- ARGUMENT...: run keyturn at a terminal, where each question, which ends in a
+# colon and a blank, gets the next answer; sets $rc, and $out to all that was shown
+at_terminal()
+{
+    : >"$TESTTMP/answers"
+    while [ "$1" != -- ]; do
+        printf '%s\n' "$1" >>"$TESTTMP/answers"
+        shift
+    done
+    shift
+    python3 -c '
+import os, pty, select, sys
+answers = open(sys.argv[1], "rb").read().splitlines()
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen, told = b"", 0
+while select.select([fd], [], [], 600)[0]:
+    try:
+        got = os.read(fd, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    seen += got
+    if seen[told:].endswith(b": ") and answers:
+        told = len(seen)
+        os.write(fd, answers.pop(0) + b"\n")
+os.close(fd)
+status = os.waitpid(pid, 0)[1]
+sys.stdout.write(seen.decode(errors="replace").replace("\r", ""))
+sys.exit(os.waitstatus_to_exitcode(status))' \
+        "$TESTTMP/answers" "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" "$@" \
+        >"$TESTTMP/out" 2>"$TESTTMP/err"
+    # shellcheck disable=SC2034 # for who sources this
+    rc=$?
+    # shellcheck disable=SC2034
+    out=$(<"$TESTTMP/out")
+}
+
 # service NAME LINE...
 service()
 {

@@ -12,46 +12,6 @@ service other \
     "read required file path=$TESTTMP/data/o.db key=$TESTTMP/data/o.key" \
     "write required file path=$TESTTMP/data/o.db key=$TESTTMP/data/o.key"
 
-# typing LINES COMMAND...: run it at a terminal, and type each of the words of LINES when it asks
-typing()
-{
-    python3 - "$@" >"$TESTTMP/out" 2>"$TESTTMP/err" <<'PY'
-import os, pty, select, sys, time
-lines, argv = sys.argv[1].split(), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(argv[0], argv)
-shown, answered, end = b"", 0, time.monotonic() + 600
-while time.monotonic() < end:
-    if not select.select([fd], [], [], 1)[0]:
-        continue
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-    asked = shown.count(b"assphrase for ") + shown.count(b"assphrase again for ")
-    while answered < min(asked, len(lines)):
-        os.write(fd, lines[answered].encode() + b"\r")
-        answered += 1
-status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-sys.stdout.buffer.write(shown)
-sys.exit(status)
-PY
-    rc=$?
-    out=$(tr -d '\0\r' <"$TESTTMP/out")
-}
-
-# at LINES ARGUMENT...: keyturn, at a terminal
-at()
-{
-    local lines=$1
-    shift
-    typing "$lines" "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" "$@"
-}
-
 # ---- backup and restore ----
 
 printf one | kt set app/a
@@ -120,35 +80,35 @@ is "still in the same file" "$(stat -c %i data/s.db)" "$before"
 kt file export away/x
 is "nobody to ask for a passphrase" "$rc" 5
 is "and nothing is left" "$(ls away)" "b.db"
-at "sesame sesame" file export away/x
+at_terminal sesame sesame -- file export away/x
 is "an archive" "$rc" 0
 like "is asked for by its name" "$out" "New passphrase for $TESTTMP/away/x: "
 unlike "but never shows what was typed" "$out" sesame
 like "and says what is in it" "$out" "secrets: 2, versions: 2"
 is "it is one file, and nobody else's" "$(cd away && stat -c '%n %a' x*)" "x 600"
-at "sesame sesami" file export away/y
+at_terminal sesame sesami -- file export away/y
 is "two that differ" "$rc" 14
 is "make none" "$(ls away)" "b.db
 x"
-at "sesame" -s other file import away/x dry-run
+at_terminal sesame -- -s other file import away/x dry-run
 is "a dry run" "$rc" 0
 like "says what would be" "$out" "secrets would be made: 2"
 ok "and makes no store" test ! -e data/o.db
-at "wrong" -s other file import away/x
+at_terminal wrong -- -s other file import away/x
 is "a wrong passphrase is denied" "$rc" 4
-at "sesame" -s other file import away/x
+at_terminal sesame -- -s other file import away/x
 is "an import" "$rc" 0
 like "counts" "$out" "secrets made: 2"
 kt -s other get app/b
 is "and the secrets are there" "$out" two
-at "sesame" -s other file import away/x
+at_terminal sesame -- -s other file import away/x
 like "again: nothing is new" "$out" "secrets unchanged: 2"
 
 printf four | kt -s other set app/a
-at "sesame" -s other file import away/x
+at_terminal sesame -- -s other file import away/x
 kt -s other get app/a
 is "what was put since stays current" "$out" four
-at "sesame" -s other file import --replace away/x
+at_terminal sesame -- -s other file import --replace away/x
 kt -s other get app/a
 is "unless it is said otherwise" "$out" one
 

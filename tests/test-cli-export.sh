@@ -168,59 +168,19 @@ is 'all of them the same' "$same" 1
 
 # ---- sealed ----
 
-# typing LINES COMMAND...: run it at a terminal, and type each of the words of LINES when it asks
-typing()
-{
-    python3 - "$@" >"$TESTTMP/out" 2>"$TESTTMP/err" <<'PY'
-import os, pty, select, sys, time
-lines, argv = sys.argv[1].split(), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(argv[0], argv)
-shown, answered, end = b"", 0, time.time() + 120
-while time.time() < end:
-    if not select.select([fd], [], [], 1)[0]:
-        continue
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-    asked = shown.count(b"assphrase for ") + shown.count(b"assphrase again for ")
-    while answered < min(asked, len(lines)):
-        os.write(fd, lines[answered].encode() + b"\r")
-        answered += 1
-status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-sys.stdout.buffer.write(shown)
-sys.exit(status)
-PY
-    rc=$?
-    out=$(tr -d '\0\r' <"$TESTTMP/out")
-}
-
-# at LINES ARGUMENT...: keyturn, at a terminal
-at()
-{
-    local lines=$1
-    shift
-    typing "$lines" "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" "$@"
-}
-
 rm -f o.db*
 mkdir away
 kt export away/x </dev/null
 is 'nobody to ask for a passphrase' "$rc $(ls away scratch)" '5 away:
 
 scratch:'
-at 'sesame sesame' export away/x
+at_terminal sesame sesame -- export away/x
 is 'an archive' "$rc $(cd away && stat -c '%n %a' -- *)" '0 x 600'
 like 'is asked for by its name' "$out" 'New passphrase for away/x: '
 unlike 'never shows what was typed' "$out" sesame
 is 'leaves nothing else' "$(ls scratch)" ''
 ok 'has no value in the open' test -z "$(grep -laF -e postgres away/x)"
-at 'sesame sesami' export away/y
+at_terminal sesame sesami -- export away/y
 is 'two that differ make none' "$rc $(ls away scratch)" '14 away:
 x
 
@@ -231,15 +191,15 @@ kt export nosuch/x </dev/null
 like 'not where there is no directory' "$rc $err" '^1 .*nosuch/x: No such file'
 kt -s other import away/x </dev/null
 like 'a locked archive' "$rc $err" '^5 .*away/x is locked: name a key file'
-at wrong -s other import away/x
+at_terminal wrong -- -s other import away/x
 is 'a wrong passphrase' "$rc" 4
 ok 'makes nothing' test ! -e o.db
-at sesame -s other import away/x --dry-run
+at_terminal sesame -- -s other import away/x --dry-run
 is 'a dry run' "$rc" 0
 ok 'makes nothing, either' test ! -e o.db
 kt -s other import away/x --prefix p --keyfile s.key
 is 'a prefix is refused' "$rc" 2
-at sesame -s other import away/x
+at_terminal sesame -- -s other import away/x
 is 'an import' "$rc" 0
 for name in app/db-url app/bytes nul/x; do
     kt get $name
@@ -251,7 +211,7 @@ is 'the archive is as it was, with nothing beside it' "$(ls away scratch)" 'away
 x
 
 scratch:'
-at sesame -s other import away/x
+at_terminal sesame -- -s other import away/x
 is 'again: nothing to do' "$rc" 0
 kt versions app/bytes
 first=$(cut -f1 out)

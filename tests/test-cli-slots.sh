@@ -16,45 +16,6 @@ store()
         "write required file"
 }
 
-# person ANSWER... -- ARGUMENT...: run keyturn at a terminal where somebody answers what is asked; sets
-# $rc, and $out to all that the terminal showed
-person()
-{
-    local answers=()
-
-    while [ "$1" != -- ]; do
-        answers+=("$1")
-        shift
-    done
-    shift
-    printf '%s\n' "${answers[@]}" >"$TESTTMP/answers"
-    python3 -c '
-import os, pty, re, select, sys
-answers = open(sys.argv[1], "rb").read().splitlines()
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-seen, told = b"", 0
-while select.select([fd], [], [], 600)[0]:
-    try:
-        got = os.read(fd, 4096)
-    except OSError:
-        break
-    if not got:
-        break
-    seen += got
-    if re.search(rb"for /[^\n]*: $", seen[told:]) and answers:
-        told = len(seen)
-        os.write(fd, answers.pop(0) + b"\n")
-os.close(fd)
-status = os.waitpid(pid, 0)[1]
-sys.stdout.write(seen.decode(errors="replace").replace("\r", ""))
-sys.exit(os.waitstatus_to_exitcode(status))' \
-        "$TESTTMP/answers" "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" "$@" >"$TESTTMP/out"
-    rc=$?
-    out=$(<"$TESTTMP/out")
-}
-
 code_of_out()
 {
     sed -n 's/^recovery code: //p' "$TESTTMP/out"
@@ -114,28 +75,28 @@ like "the last one stays whatever is said" "$err" 'nothing else opens'
 store typed passphrase
 printf x | kt -s typed set a
 like "nobody is there to be asked" "$err" 'nobody may be asked'
-person 'first of all' 'first of all' -- -s typed file create recovery
+at_terminal 'first of all' 'first of all' -- -s typed file create recovery
 is "create asks twice" "$rc" 0
 code=$(code_of_out)
 unlike "and shows nothing of it" "$out" 'first of all'
-person 'first of all' zweite zweite -- -s typed file slot add passphrase label=second
+at_terminal 'first of all' zweite zweite -- -s typed file slot add passphrase label=second
 is "adding asks for what opens it, then for the new one" "$rc" 0
 like "in this order" "$out" 'Passphrase or recovery code for .*New passphrase for .*The same passphrase again'
-person zweite -- -s typed file slot remove 1
+at_terminal zweite -- -s typed file slot remove 1
 is "and then the first can go" "$rc" 0
-person 'first of all' -- -s typed get a
+at_terminal 'first of all' -- -s typed get a
 is "it is denied" "$rc" 4
 denied=$(tail -n 1 <<<"$out")
 case $code in
 *0) wrong=${code%?}1 ;;
 *) wrong=${code%?}0 ;;
 esac
-person "$wrong" -- -s typed get a
+at_terminal "$wrong" -- -s typed get a
 is "like a code with a typing error" "$rc: $(tail -n 1 <<<"$out")" "4: $denied"
-person zweite -- -s typed get a
+at_terminal zweite -- -s typed get a
 is "the new one opens it" "$rc" 3
 lower=${code,,}
-person "${lower//-/ }" -- -s typed get a
+at_terminal "${lower//-/ }" -- -s typed get a
 is "and so does the code in small letters and with blanks" "$rc" 3
 
 # ---- a key that is a secret of another store ----
@@ -165,7 +126,7 @@ mv "$TESTTMP/vault.key" "$TESTTMP/away.key"
 kt -s other get b
 is "locked there is locked here" "$rc:$out" 5:
 like "in words about both" "$err" "out of reach"
-person "$code" -- -s other get b
+at_terminal "$code" -- -s other get b
 is "the code opens it meanwhile" "$rc: $(tail -n 1 <<<"$out")" "0: two"
 mv "$TESTTMP/away.key" "$TESTTMP/vault.key"
 mv "$TESTTMP/vault.db" "$TESTTMP/vault.away"
@@ -188,7 +149,7 @@ kt -s other file slot add secret=vault/store-key
 is "no new secret is made by whoever cannot open it" "$rc" 5
 kt -s vault get store-key
 is "none was" "$rc" 3
-person "$code" -- -s other file slot add secret=vault/store-key
+at_terminal "$code" -- -s other file slot add secret=vault/store-key
 is "but by whoever can" "$rc" 0
 kt -s other get b
 is "and then it opens the store" "$out" two

@@ -252,46 +252,17 @@ kt unlock
 unlike 'unlock: not without the option' "$rc" '^0$'
 ok 'and nothing is unlocked' secrets_are login true
 
-# typed PASSWORD ARGUMENT...: run keyturn at a terminal where somebody types PASSWORD when asked
-typed()
-{
-    python3 -c '
-import os, pty, select, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-seen, told = b"", False
-while select.select([fd], [], [], 60)[0]:
-    try:
-        got = os.read(fd, 4096)
-    except OSError:
-        break
-    if not got:
-        break
-    seen += got
-    if seen.rstrip().endswith(b":") and not told:
-        told = True
-        os.write(fd, sys.argv[1].encode() + b"\n")
-os.close(fd)
-status = os.waitpid(pid, 0)[1]
-sys.stdout.write(seen.decode(errors="replace").replace("\r", ""))
-sys.exit(os.waitstatus_to_exitcode(status))' "$1" "$KEYTURN" --module-dir "$KEYTURN_TEST_MODULES" \
-        "${@:2}" >"$TESTTMP/out"
-    rc=$?
-    out=$(<"$TESTTMP/out")
-}
-
-typed wrong-pw -s master unlock
+at_terminal wrong-pw -- -s master unlock
 is 'a wrong password is denied' "$rc" 4
 unlike 'and not shown' "$out" 'wrong-pw'
 ok 'and nothing is unlocked' secrets_are login true
-typed pw -s master unlock
+at_terminal pw -- -s master unlock
 is 'the right one' "$rc" 0
 ok 'unlocks' secrets_are login false
 kt get a
 is 'so that values can be read' "$out" v
 gnome_lock
-typed pw -s master keyring unlock
+at_terminal pw -- -s master keyring unlock
 is 'keyring unlock does the same' "$rc" 0
 ok 'indeed' secrets_are login false
 
