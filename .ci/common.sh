@@ -20,8 +20,9 @@ die()
 
 # ---- packages ------------------------------------------------------------------------------------
 
-build_packages=(gcc make autoconf automake libtool pkg-config libc6-dev libsqlite3-dev libgcrypt20-dev
-    libsecret-1-dev)
+# what `run` needs: the library, the program and the file backend
+run_packages=(gcc make autoconf automake libtool pkg-config libc6-dev libsqlite3-dev libgcrypt20-dev)
+build_packages=("${run_packages[@]}" libsecret-1-dev)
 test_packages=("${build_packages[@]}" check libpam0g-dev libpam-modules python3 util-linux
     dbus libglib2.0-bin gnome-keyring libsecret-tools keepassxc python3-gi git pass gnupg python3-keyring strace zsh)
 
